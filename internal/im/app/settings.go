@@ -1,0 +1,280 @@
+package app
+
+import (
+	"fmt"
+	"net/url"
+	"sort"
+	"strconv"
+	"strings"
+
+	"hongyan/internal/im"
+)
+
+// Settings are an app's named values, parsed. Limits carry the original
+// product's figure as default (docs/protocol/nim-core.md sections 4.4 and 8,
+// docs/api/server-v1.md section 6).
+type Settings struct {
+	LoginMethods      map[string]bool // static, dynamic, callback
+	DynamicTokenSkew  int64           // seconds
+	MultiDevicePolicy int64           // 1 to 4
+	MultiDeviceMax    int64           // policies 3 and 4
+	MultiDeviceMatrix DeviceMatrix    // policy 4
+	LoginRate         int64           // failed logins per minute, account and address
+
+	CallbackURL       string
+	CallbackEvents    map[string]bool
+	CallbackOnFailure string // pass, reject
+	CallbackTimeout   int64  // ms
+	LoginTimeout      int64  // ms, event 36
+
+	CopyURL    string
+	CopyEvents map[string]bool
+
+	TextLimit     int64 // characters of body and attach
+	ExtLimit      int64
+	PushTextLimit int64
+	PayloadLimit  int64
+	SendRate      int64 // client messages per second and account, 0 = no limit
+	FriendsOnly   bool
+	DedupHours    int64
+
+	OfflineDays       int64
+	OfflinePerSession int64
+	OfflineMax        int64
+	RoamingDays       int64
+	RoamingSessions   int64
+	RoamingPerSession int64
+	HistoryDays       int64
+	HistoryPage       int64
+
+	RESTRate     int64 // calls per second and endpoint
+	RESTBlock    int64 // seconds
+	RESTAllow    string
+	RequestIDWin int64 // seconds
+
+	DownloadAuth        bool
+	DownloadTokenTTL    int64
+	MixedStorage        string
+	EasemobRegistration string
+	Moderation          string
+	CloudSearch         bool
+	RecallWindow        int64
+}
+
+// DeviceMatrix says, per client type that logs in, which types it throws out.
+type DeviceMatrix map[int64]map[int64]bool
+
+// Setting describes one named value.
+type Setting struct {
+	Name, Default, Unit, Meaning string
+	parse                        func(*Settings, string) error
+}
+
+// AllSettings lists every setting in a stable order.
+func AllSettings() []Setting {
+	out := settingTable()
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
+
+// FindSetting returns the setting of that name.
+func FindSetting(name string) (Setting, bool) {
+	for _, s := range settingTable() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}
+
+// ParseSettings applies overrides to the defaults and reports all faults at once.
+func ParseSettings(overrides map[string]string) (Settings, error) {
+	var out Settings
+	var faults []string
+	known := map[string]bool{}
+	for _, s := range settingTable() {
+		known[s.Name] = true
+		v, ok := overrides[s.Name]
+		if !ok {
+			v = s.Default
+		}
+		if err := s.parse(&out, v); err != nil {
+			faults = append(faults, fmt.Sprintf("%s=%q: %v", s.Name, v, err))
+		}
+	}
+	for name := range overrides {
+		if !known[name] {
+			faults = append(faults, fmt.Sprintf("%s: no such setting (`hongyan app settings` lists them)", name))
+		}
+	}
+	if len(faults) > 0 {
+		sort.Strings(faults)
+		return out, im.Errorf(im.CodeBadParam, "%s", strings.Join(faults, "; "))
+	}
+	return out, nil
+}
+
+func settingTable() []Setting {
+	return []Setting{
+		{"login_methods", "static,dynamic,callback", "list", "ways to log in: static token, dynamic token (authType 1), callback (authType 2); others get 403",
+			set(func(s *Settings) *map[string]bool { return &s.LoginMethods }, "static", "dynamic", "callback")},
+		{"dynamic_token_skew", "300", "s", "clock difference allowed for dynamic tokens", num(func(s *Settings) *int64 { return &s.DynamicTokenSkew }, 0, 3600)},
+		{"multi_device_policy", "3", "1-4", "1 one client, 2 one desktop and one mobile, 3 all, 4 the matrix", num(func(s *Settings) *int64 { return &s.MultiDevicePolicy }, 1, 4)},
+		{"multi_device_max", "10", "devices", "connections of one account under policies 3 and 4; the oldest leaves", num(func(s *Settings) *int64 { return &s.MultiDeviceMax }, 1, 1000)},
+		{"multi_device_matrix", "", "list", "policy 4: NEW>OLD+OLD,... by client type number (1 Android, 2 iOS, 4 PC, 16 Web, 64 Mac, or a custom type)", matrix},
+		{"login_failures", "30", "1/min", "failed logins of one account from one address before 416", num(func(s *Settings) *int64 { return &s.LoginRate }, 1, 100000)},
+
+		{"callback_url", "", "URL", "where third-party callbacks go", link(func(s *Settings) *string { return &s.CallbackURL })},
+		{"callback_events", "", "list", "event types that are called back, by number (docs/api/callbacks.md)", numbers(func(s *Settings) *map[string]bool { return &s.CallbackEvents })},
+		{"callback_on_failure", "pass", "pass, reject", "verdict when the callback fails", oneOf(func(s *Settings) *string { return &s.CallbackOnFailure }, "pass", "reject")},
+		{"callback_timeout", "2000", "ms", "how long a callback may take", num(func(s *Settings) *int64 { return &s.CallbackTimeout }, 10, 30000)},
+		{"callback_login_timeout", "5000", "ms", "the same for logins; the SDK waits 8 s", num(func(s *Settings) *int64 { return &s.LoginTimeout }, 10, 7000)},
+		{"copy_url", "", "URL", "where event copies go", link(func(s *Settings) *string { return &s.CopyURL })},
+		{"copy_events", "", "list", "event types that are copied, by number (docs/api/copy.md)", numbers(func(s *Settings) *map[string]bool { return &s.CopyEvents })},
+
+		{"text_limit", "5000", "characters", "longest body and longest attach of a message", num(func(s *Settings) *int64 { return &s.TextLimit }, 1, 100000)},
+		{"ext_limit", "1024", "characters", "longest ext of a message", num(func(s *Settings) *int64 { return &s.ExtLimit }, 0, 100000)},
+		{"push_text_limit", "500", "characters", "longest push text", num(func(s *Settings) *int64 { return &s.PushTextLimit }, 0, 10000)},
+		{"push_payload_limit", "2048", "characters", "longest push payload", num(func(s *Settings) *int64 { return &s.PayloadLimit }, 0, 100000)},
+		{"send_rate", "0", "1/s", "messages an account may send from clients; more get 416; 0 = no limit", num(func(s *Settings) *int64 { return &s.SendRate }, 0, 100000)},
+		{"friends_only", "false", "true, false", "p2p messages only between friends (403 otherwise)", flag(func(s *Settings) *bool { return &s.FriendsOnly })},
+		{"dedup_hours", "48", "h", "how long a repeated idClient gets the first answer", num(func(s *Settings) *int64 { return &s.DedupHours }, 24, 8760)},
+
+		{"offline_days", "30", "days", "how long an undelivered message waits", num(func(s *Settings) *int64 { return &s.OfflineDays }, 1, 3650)},
+		{"offline_per_session", "100", "messages", "newest offline messages of one conversation", num(func(s *Settings) *int64 { return &s.OfflinePerSession }, 1, 1000)},
+		{"offline_max", "5000", "messages", "newest offline messages of all p2p conversations together", num(func(s *Settings) *int64 { return &s.OfflineMax }, 1, 100000)},
+		{"roaming_days", "7", "days", "how far roaming reaches back", num(func(s *Settings) *int64 { return &s.RoamingDays }, 1, 3650)},
+		{"roaming_sessions", "100", "conversations", "most recent conversations that roam", num(func(s *Settings) *int64 { return &s.RoamingSessions }, 1, 10000)},
+		{"roaming_per_session", "100", "messages", "newest messages of each", num(func(s *Settings) *int64 { return &s.RoamingPerSession }, 1, 1000)},
+		{"history_days", "365", "days", "how far history reaches back", num(func(s *Settings) *int64 { return &s.HistoryDays }, 1, 36500)},
+		{"history_page", "100", "messages", "largest history page", num(func(s *Settings) *int64 { return &s.HistoryPage }, 1, 1000)},
+		{"recall_window", "120", "s", "how long a message can be recalled", num(func(s *Settings) *int64 { return &s.RecallWindow }, 0, 604800)},
+
+		{"rest_rate", "100", "1/s", "REST calls per endpoint", num(func(s *Settings) *int64 { return &s.RESTRate }, 1, 1000000)},
+		{"rest_block", "10", "s", "how long an endpoint answers 416 after the rate was exceeded", num(func(s *Settings) *int64 { return &s.RESTBlock }, 0, 86400)},
+		{"rest_allow", "", "list", "addresses or CIDR ranges that may call REST (315 otherwise); empty = all", text(func(s *Settings) *string { return &s.RESTAllow })},
+		{"rest_request_id_window", "600", "s", "how long a RequestId is remembered", num(func(s *Settings) *int64 { return &s.RequestIDWin }, 1, 86400)},
+
+		{"download_auth", "false", "true, false", "file downloads need a token", flag(func(s *Settings) *bool { return &s.DownloadAuth })},
+		{"download_token_ttl", "86400", "s", "life of a download token", num(func(s *Settings) *int64 { return &s.DownloadTokenTTL }, 60, 31536000)},
+		{"mixed_storage", "off", "off, s3", "second storage provider of the SDKs", oneOf(func(s *Settings) *string { return &s.MixedStorage }, "off", "s3")},
+		{"easemob_registration", "authorised", "authorised, open", "who may register through the Easemob API", oneOf(func(s *Settings) *string { return &s.EasemobRegistration }, "authorised", "open")},
+		{"moderation", "off", "off, local", "word filter", oneOf(func(s *Settings) *string { return &s.Moderation }, "off", "local")},
+		{"cloud_search", "true", "true, false", "full-text search over one's own conversations", flag(func(s *Settings) *bool { return &s.CloudSearch })},
+	}
+}
+
+func num(field func(*Settings) *int64, min, max int64) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+		if err != nil || n < min || n > max {
+			return fmt.Errorf("a whole number from %d to %d", min, max)
+		}
+		*field(s) = n
+		return nil
+	}
+}
+
+func flag(field func(*Settings) *bool) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		if v != "true" && v != "false" {
+			return fmt.Errorf("true or false")
+		}
+		*field(s) = v == "true"
+		return nil
+	}
+}
+
+func oneOf(field func(*Settings) *string, allowed ...string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		for _, a := range allowed {
+			if v == a {
+				*field(s) = v
+				return nil
+			}
+		}
+		return fmt.Errorf("one of %s", strings.Join(allowed, ", "))
+	}
+}
+
+func text(field func(*Settings) *string) func(*Settings, string) error {
+	return func(s *Settings, v string) error { *field(s) = v; return nil }
+}
+
+func link(field func(*Settings) *string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		if v != "" {
+			u, err := url.Parse(v)
+			if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+				return fmt.Errorf("an http or https URL")
+			}
+		}
+		*field(s) = v
+		return nil
+	}
+}
+
+func set(field func(*Settings) *map[string]bool, allowed ...string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		m := map[string]bool{}
+		for _, item := range splitList(v) {
+			ok := false
+			for _, a := range allowed {
+				ok = ok || a == item
+			}
+			if !ok {
+				return fmt.Errorf("%q is not one of %s", item, strings.Join(allowed, ", "))
+			}
+			m[item] = true
+		}
+		*field(s) = m
+		return nil
+	}
+}
+
+func numbers(field func(*Settings) *map[string]bool) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		m := map[string]bool{}
+		for _, item := range splitList(v) {
+			if _, err := strconv.ParseUint(item, 10, 16); err != nil {
+				return fmt.Errorf("%q is not an event number", item)
+			}
+			m[item] = true
+		}
+		*field(s) = m
+		return nil
+	}
+}
+
+func matrix(s *Settings, v string) error {
+	m := DeviceMatrix{}
+	for _, item := range splitList(v) {
+		from, olds, ok := strings.Cut(item, ">")
+		n, err := strconv.ParseInt(from, 10, 64)
+		if !ok || err != nil || n <= 0 {
+			return fmt.Errorf("%q: NEW>OLD+OLD with client type numbers", item)
+		}
+		if m[n] == nil {
+			m[n] = map[int64]bool{}
+		}
+		for _, o := range strings.Split(olds, "+") {
+			k, err := strconv.ParseInt(o, 10, 64)
+			if err != nil || k <= 0 {
+				return fmt.Errorf("%q: NEW>OLD+OLD with client type numbers", item)
+			}
+			m[n][k] = true
+		}
+	}
+	s.MultiDeviceMatrix = m
+	return nil
+}
+
+func splitList(v string) []string {
+	var out []string
+	for _, p := range strings.Split(v, ",") {
+		if p = strings.TrimSpace(p); p != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}

@@ -1,0 +1,36 @@
+package im
+
+// EventKind says what an Event tells.
+type EventKind uint8
+
+// Event kinds.
+const (
+	EventMessage       EventKind = 1 + iota // a committed message; Body is message.Encode
+	EventSessionAck                         // a conversation was read on another device
+	EventCard                               // the account's own card changed
+	EventDeviceUp                           // a device logged in; Body is presence.Device
+	EventDeviceDown                         // a device went away
+	EventKick                               // close devices of the account
+	EventAccountChange                      // cached account data is stale
+	EventNodeState                          // a node's directory: heartbeat or snapshot
+)
+
+// Event travels on the bus from the node where something was committed to the
+// nodes whose connections should hear of it. Delivery is at most once: what an
+// event reports must be readable from the store.
+type Event struct {
+	Kind   EventKind
+	App    string
+	To     string  // accid it is addressed to
+	Conv   ConvKey // messages only
+	Seq    int64   // sequence inside Conv; messages only
+	ID     int64   // message or notice id
+	Origin string  // connection id that must not get it
+	Body   []byte  // encoding owned by the package that defines the kind
+}
+
+// Publisher sends events to every node, this one included. It never blocks for
+// long and never fails visibly: what is lost is re-read from the store.
+type Publisher interface {
+	Publish(events ...Event)
+}

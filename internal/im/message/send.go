@@ -1,0 +1,134 @@
+package message
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"hongyan/internal/im"
+	"hongyan/internal/im/account"
+	"hongyan/internal/im/app"
+)
+
+// ClientTypeREST is the client type of messages sent by the app's server.
+const ClientTypeREST = 32
+
+// Service sends messages and answers what an account may read.
+type Service struct {
+	store    Store
+	accounts *account.Service
+	bus      im.Publisher
+	clock    im.Clock
+	acks     *Acks
+	rate     *sendRate
+}
+
+// New returns a Service and connects it to the store's commits.
+func New(store Store, accounts *account.Service, bus im.Publisher, clock im.Clock) *Service {
+	s := &Service{store: store, accounts: accounts, bus: bus, clock: clock, rate: newSendRate(clock)}
+	s.acks = newAcks(store)
+	store.SetCommitted(s.committed)
+	return s
+}
+
+// Acks returns the tracker of delivery acknowledgements, whose Run the caller owns.
+func (s *Service) Acks() *Acks { return s.acks }
+
+// Send is a request to send a p2p message. The façade fills what the sender
+// may choose: To, Type, IDClient, Flags, ClientType, Content, and From.
+type Send struct {
+	App    *app.App
+	Msg    *Message
+	Origin string // connection id that sends; it gets the answer, not a copy
+	REST   bool   // sent by the app's server, which is trusted: no mutes, no rate limit
+}
+
+// SendP2P checks a one-to-one message and queues it for the next commit. A
+// refusal is returned at once; otherwise done is called exactly once after the
+// commit, from the committer's goroutine. Messages of one caller commit in
+// call order (docs/protocol/nim-core.md section 5.3).
+func (s *Service) SendP2P(ctx context.Context, r Send, done func(m *Message, err error)) error {
+	m := r.Msg
+	if err := s.checkContent(r.App, m); err != nil {
+		return err
+	}
+	to, ok := im.NormalizeAccid(m.To)
+	if !ok {
+		return im.Errorf(im.CodeNotFound, "no such account")
+	}
+	sender, err := s.accounts.Get(ctx, r.App.Key, m.From)
+	if err != nil {
+		return err
+	}
+	if !r.REST {
+		switch {
+		case sender.Blocked:
+			return im.Errorf(im.CodeBlocked, "account blocked")
+		case sender.Mute.All || sender.Mute.P2P:
+			return im.Errorf(im.CodeMuted, "account muted")
+		case !s.rate.allow(r.App.Key, m.From, r.App.Settings.SendRate):
+			return im.Errorf(im.CodeTooFrequent, "too many messages")
+		}
+	}
+	if _, err := s.accounts.Get(ctx, r.App.Key, to); err != nil {
+		return err
+	}
+	m.App, m.Scene, m.To, m.Conv = r.App.Key, im.SceneP2P, to, im.P2PKey(m.From, to)
+	// The nick and card time of the sender are the server's to say: receivers
+	// refresh their copy of the card by them (docs/protocol/nim-core.md section 5.1).
+	m.Content.FromNick, m.Content.CardTime = sender.Card.Name, sender.Card.UpdatedMs
+	m.origin = r.Origin
+	return s.store.Append(&Pending{Msg: m, Idempotent: !r.REST, Done: func(_ bool, err error) { done(m, err) }})
+}
+
+// committed tells the nodes of a batch: the receivers' devices, and the
+// senders' other devices unless they asked for no copy. What an account sent
+// itself counts as delivered to it, or its own messages would leave holes in
+// its delivery state.
+func (s *Service) committed(batch []*Message) {
+	events := make([]im.Event, 0, 2*len(batch))
+	for _, m := range batch {
+		s.acks.add(m.App, m.From, m.Conv, m.Seq)
+		body := Encode(m)
+		if m.To != m.From && m.VisibleTo(m.To) {
+			events = append(events, im.Event{Kind: im.EventMessage, App: m.App, To: m.To, Conv: m.Conv, Seq: m.Seq, ID: m.ID, Body: body})
+		}
+		if !m.Flags.Has(NoSelfSync) && m.VisibleTo(m.From) {
+			events = append(events, im.Event{Kind: im.EventMessage, App: m.App, To: m.From, Conv: m.Conv, Seq: m.Seq, ID: m.ID, Origin: m.origin, Body: body})
+		}
+	}
+	s.bus.Publish(events...)
+}
+
+// checkContent holds m against the app's limits (docs/protocol/nim-core.md section 5.2).
+func (s *Service) checkContent(a *app.App, m *Message) error {
+	set := &a.Settings
+	switch {
+	case m.Type == Notification:
+		return im.Errorf(im.CodeForbidden, "notifications are the server's")
+	case !m.Type.Sendable():
+		return im.Errorf(im.CodeBadParam, "message type %d", m.Type)
+	case m.IDClient == "" || len(m.IDClient) > 128:
+		return im.Errorf(im.CodeBadParam, "idClient missing or too long")
+	case m.Content.SubType < 0:
+		return im.Errorf(im.CodeBadParam, "subType must be positive")
+	}
+	for _, f := range []struct {
+		name, text string
+		limit      int64
+	}{
+		{"body", m.Content.Body, set.TextLimit},
+		{"attach", m.Content.Attach, set.TextLimit},
+		{"ext", m.Content.Ext, set.ExtLimit},
+		{"pushContent", m.Content.PushContent, set.PushTextLimit},
+		{"forcePushContent", m.Content.ForceContent, set.PushTextLimit},
+		{"pushPayload", m.Content.PushPayload, set.PayloadLimit},
+		{"env", m.Content.Env, 64},
+		{"forcePushIDsList", m.Content.ForceList, set.TextLimit},
+	} {
+		// Characters are never more than bytes: count them only when it matters.
+		if int64(len(f.text)) > f.limit && int64(utf8.RuneCountInString(f.text)) > f.limit {
+			return im.Errorf(im.CodeBadParam, "%s longer than %d characters", f.name, f.limit)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package message
+
+import (
+	"context"
+	"sort"
+
+	"hongyan/internal/im"
+	"hongyan/internal/im/app"
+)
+
+const dayMs = 24 * 3600 * 1000
+
+// SyncRequest asks what a device that logs in should get.
+type SyncRequest struct {
+	App     *app.App
+	Accid   string
+	Offline bool  // the offline queue: what no device of the account has received
+	Roaming bool  // recent messages that some device has received
+	SinceMs int64 // roaming only: messages with a greater time; 0 = all
+	// Watermark is an id from Service.Watermark taken after the device was
+	// registered for live delivery: newer messages of this node arrive live.
+	Watermark int64
+	Node      int // this node's number in ids
+}
+
+// SyncResult holds what 4-4, 4-9 and 4-22 carry (docs/protocol/nim-core.md section 4).
+type SyncResult struct {
+	Offline []*Message   // oldest first
+	Roaming [][]*Message // one conversation each, newest first
+	More    []im.ConvKey // conversations with more roaming than was given
+}
+
+// Watermark returns an id: every message of this node up to it can be read.
+func (s *Service) Watermark() int64 { return s.store.Watermark() }
+
+// Sync computes an account's offline and roaming messages. A message is in one
+// of the two, never in both (docs/protocol/nim-core.md rule 6).
+func (s *Service) Sync(ctx context.Context, r SyncRequest) (*SyncResult, error) {
+	out := &SyncResult{}
+	if !r.Offline && !r.Roaming {
+		return out, nil
+	}
+	if err := s.acks.FlushAccount(ctx, r.App.Key, r.Accid); err != nil {
+		return nil, err
+	}
+	set := &r.App.Settings
+	now := s.clock.NowMs()
+	offlineFrom := now - set.OfflineDays*dayMs
+	roamFrom := max(now-set.RoamingDays*dayMs, r.SinceMs+1)
+	convs, err := s.store.Conversations(ctx, r.App.Key, r.Accid, maxSyncConversations)
+	if err != nil {
+		return nil, err
+	}
+	roamed := 0
+	for _, c := range convs {
+		offline := r.Offline && c.Delivered.Prefix() < c.LastSeq && c.LastTime >= offlineFrom
+		roam := r.Roaming && roamed < int(set.RoamingSessions) && c.LastTime >= roamFrom
+		if roam {
+			roamed++
+		}
+		if !offline && !roam {
+			continue
+		}
+		if err := s.syncConversation(ctx, r, c, offline, roam, offlineFrom, roamFrom, out); err != nil {
+			return nil, err
+		}
+	}
+	sort.Slice(out.Offline, func(i, j int) bool {
+		a, b := out.Offline[i], out.Offline[j]
+		return a.Time < b.Time || a.Time == b.Time && a.ID < b.ID
+	})
+	if n := len(out.Offline) - int(set.OfflineMax); n > 0 {
+		out.Offline = out.Offline[n:]
+	}
+	return out, nil
+}
+
+// maxSyncConversations bounds one account's sync; a queue that waits in an
+// older conversation than this is read when the conversation is opened.
+const maxSyncConversations = 2000
+
+func (s *Service) syncConversation(ctx context.Context, r SyncRequest, c ConvState, offline, roam bool, offlineFrom, roamFrom int64, out *SyncResult) error {
+	set := &r.App.Settings
+	var queue, roaming []*Message
+	q := PageQuery{Viewer: r.Accid, Limit: 100}
+	more := false
+	from := int64(0)
+	switch {
+	case offline && roam:
+		from = min(offlineFrom, roamFrom)
+	case offline:
+		from = offlineFrom
+	default:
+		from = roamFrom
+	}
+	q.FromTime = from
+	for {
+		page, err := s.store.Page(ctx, r.App.Key, c.Conv, q)
+		if err != nil {
+			return err
+		}
+		for _, m := range page {
+			if m.ID > r.Watermark && im.IDNode(m.ID) == r.Node {
+				continue // on its way live
+			}
+			waiting := m.From != r.Accid && !m.Flags.Has(NoOffline) && !c.Delivered.Contains(m.Seq) && m.Time >= offlineFrom
+			switch {
+			case waiting && r.Offline:
+				if offline && len(queue) < int(set.OfflinePerSession) {
+					queue = append(queue, m)
+				}
+			case roam && m.Time >= roamFrom && roams(m, r.Accid):
+				if len(roaming) < int(set.RoamingPerSession) {
+					roaming = append(roaming, m)
+				} else {
+					more = true
+				}
+			}
+		}
+		if len(page) < q.Limit {
+			break
+		}
+		last := page[len(page)-1]
+		queueDone := !offline || len(queue) >= int(set.OfflinePerSession) || last.Seq <= c.Delivered.Prefix()+1 || last.Time <= offlineFrom
+		roamDone := !roam || more || last.Time <= roamFrom
+		if queueDone && roamDone {
+			break
+		}
+		q.MaxSeq = last.Seq
+	}
+	out.Offline = append(out.Offline, queue...)
+	if len(roaming) > 0 {
+		out.Roaming = append(out.Roaming, roaming)
+	}
+	if more {
+		out.More = append(out.More, c.Conv)
+	}
+	return nil
+}
+
+func roams(m *Message, accid string) bool {
+	if m.Flags.Has(NoRoaming) {
+		return false
+	}
+	return m.From != accid || !m.Flags.Has(NoSelfSync)
+}
+
+// HistoryQuery selects a page of one conversation's history as accid sees it.
+type HistoryQuery struct {
+	App              *app.App
+	Accid            string
+	Conv             im.ConvKey
+	BeginMs, EndMs   int64 // 0 = open
+	LastID           int64 // id of the last message the caller has; 0 = none
+	Ascending        bool
+	Limit            int
+	Types            []int64
+	IncludeNoSense   bool
+	ExcludeEndBorder bool
+}
+
+// History returns stored messages, newest first unless Ascending. Paging goes
+// by (time, id): a page continues strictly beyond the pair the caller names
+// (docs/protocol/nim-core.md section 5.11).
+func (s *Service) History(ctx context.Context, q HistoryQuery) ([]*Message, error) {
+	if q.Limit < 1 || int64(q.Limit) > q.App.Settings.HistoryPage {
+		return nil, im.Errorf(im.CodeBadParam, "limit must be 1 to %d", q.App.Settings.HistoryPage)
+	}
+	if q.EndMs != 0 && q.BeginMs > q.EndMs || q.BeginMs < 0 || q.EndMs < 0 {
+		return nil, im.Errorf(im.CodeBadParam, "bad time")
+	}
+	p := PageQuery{
+		FromTime: max(q.BeginMs, s.clock.NowMs()-q.App.Settings.HistoryDays*dayMs), ToTime: q.EndMs,
+		Ascending: q.Ascending, Limit: q.Limit, Types: q.Types, Without: NoHistory,
+	}
+	if !q.IncludeNoSense {
+		p.Viewer = q.Accid
+	}
+	// time is unique inside a conversation, so (time, id) order is time order
+	// and "beyond the pair" leaves out at most the border message itself.
+	if q.LastID != 0 {
+		p.Limit++
+	}
+	msgs, err := s.store.Page(ctx, q.App.Key, q.Conv, p)
+	if err != nil {
+		return nil, err
+	}
+	out := msgs[:0]
+	for _, m := range msgs {
+		if q.LastID != 0 {
+			if !q.Ascending && m.Time == q.EndMs && m.ID >= q.LastID || q.Ascending && m.Time == q.BeginMs && m.ID <= q.LastID {
+				continue
+			}
+		}
+		out = append(out, m)
+	}
+	if len(out) > q.Limit {
+		out = out[:q.Limit]
+	}
+	return out, nil
+}
