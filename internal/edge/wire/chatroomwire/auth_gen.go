@@ -18,8 +18,7 @@ func (m *BeKickedFromChatroomResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 1
-	switch {
-	case m.Ext.IsSet():
+	if m.Ext.IsSet() {
 		n = 2
 	}
 	dst = append(dst, '[')

@@ -631,8 +631,7 @@ func (m *GetChatroomResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Chatroom != nil:
+	if m.Chatroom != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -717,8 +716,7 @@ func (m *UpdateChatroomTagResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.UpdateTags != nil:
+	if m.UpdateTags != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -153,8 +153,7 @@ func (m *ChatroomQueryMembersResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Members != nil:
+	if m.Members != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -266,8 +265,7 @@ func (m *MarkChatroomMemberResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChatroomMember != nil:
+	if m.ChatroomMember != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -393,8 +391,7 @@ func (m *ChatroomQueryMembersByAccountsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Members != nil:
+	if m.Members != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -590,8 +587,7 @@ func (m *ChatroomQueryMembersByTagResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Members != nil:
+	if m.Members != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

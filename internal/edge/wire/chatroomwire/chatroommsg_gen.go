@@ -237,8 +237,7 @@ func (m *SendChatroomMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChatroomMsg != nil:
+	if m.ChatroomMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -271,8 +270,7 @@ func (m *OnChatroomMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChatroomMsg != nil:
+	if m.ChatroomMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -368,8 +366,7 @@ func (m *ChatroomQueryMessageHistoryResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChatroomMsgs != nil:
+	if m.ChatroomMsgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -431,8 +428,7 @@ func (m *GetHistoryMsgsByTagsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChatroomMsgs != nil:
+	if m.ChatroomMsgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

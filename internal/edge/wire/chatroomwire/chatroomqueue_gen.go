@@ -150,8 +150,7 @@ func (m *ChatroomQueueListResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ItemList != nil:
+	if m.ItemList != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -307,8 +306,7 @@ func (m *ChatroomQueueChangeResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.InvalidKeyList != nil:
+	if m.InvalidKeyList != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

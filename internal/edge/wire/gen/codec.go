@@ -226,15 +226,16 @@ func emitAppendR(b *strings.Builder, name string, params []*param) error {
 	fmt.Fprintf(b, "// AppendR implements wire.REncoder.\nfunc (m *%s) AppendR(dst []byte) []byte {\n", name)
 	b.WriteString("if m == nil {\nreturn append(dst, \"[]\"...)\n}\n")
 	if least < len(params) {
-		fmt.Fprintf(b, "n := %d\nswitch {\n", least)
-		for i := len(params) - 1; i >= least; i-- {
-			present := "m." + exported(params[i].Name) + " != nil"
-			if params[i].optional {
-				present = "m." + exported(params[i].Name) + ".IsSet()"
+		fmt.Fprintf(b, "n := %d\n", least)
+		if least == len(params)-1 {
+			fmt.Fprintf(b, "if %s {\nn = %d\n}\n", present(params[least]), least+1)
+		} else {
+			b.WriteString("switch {\n")
+			for i := len(params) - 1; i >= least; i-- {
+				fmt.Fprintf(b, "case %s:\nn = %d\n", present(params[i]), i+1)
 			}
-			fmt.Fprintf(b, "case %s:\nn = %d\n", present, i+1)
+			b.WriteString("}\n")
 		}
-		b.WriteString("}\n")
 	}
 	b.WriteString("dst = append(dst, '[')\n")
 	for i, p := range params {
@@ -251,6 +252,14 @@ func emitAppendR(b *strings.Builder, name string, params []*param) error {
 	}
 	b.WriteString("return append(dst, ']')\n}\n\n")
 	return nil
+}
+
+// present is the condition under which an element is not left out.
+func present(p *param) string {
+	if p.optional {
+		return "m." + exported(p.Name) + ".IsSet()"
+	}
+	return "m." + exported(p.Name) + " != nil"
 }
 
 func emitDecodeR(b *strings.Builder, name string, params []*param) error {

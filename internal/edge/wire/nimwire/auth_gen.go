@@ -448,8 +448,7 @@ func (m *MultiPortLoginResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 1
-	switch {
-	case m.LoginPorts != nil:
+	if m.LoginPorts != nil {
 		n = 2
 	}
 	dst = append(dst, '[')
@@ -522,8 +521,7 @@ func (m *KickResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.DeviceIds != nil:
+	if m.DeviceIds != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -213,8 +213,7 @@ func (m *NimQueryCloudSessionResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Session != nil:
+	if m.Session != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -305,8 +304,7 @@ func (m *NimMultiSyncUpdateCloudSessionResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Session != nil:
+	if m.Session != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -441,8 +441,7 @@ func (m *GetNosTokenResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.NosToken != nil:
+	if m.NosToken != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -503,8 +502,7 @@ func (m *GetOriginUrlResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.NosSafeUrlTag != nil:
+	if m.NosSafeUrlTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -565,8 +563,7 @@ func (m *GetGrayscaleConfigResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.GrayConfigTag != nil:
+	if m.GrayConfigTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -629,8 +626,7 @@ func (m *GetMixStorePolicyResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MixStorePolicyTag != nil:
+	if m.MixStorePolicyTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -691,8 +687,7 @@ func (m *GetMixStoreTokenResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MixStoreTokenResTag != nil:
+	if m.MixStoreTokenResTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -753,8 +748,7 @@ func (m *GetFileAuthTokenResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MixStoreAuthTokenResTag != nil:
+	if m.MixStoreAuthTokenResTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

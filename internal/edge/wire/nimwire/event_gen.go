@@ -193,8 +193,7 @@ func (m *PublishEventResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MsgEvent != nil:
+	if m.MsgEvent != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -227,8 +226,7 @@ func (m *PushEventResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MsgEvent != nil:
+	if m.MsgEvent != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -300,8 +298,7 @@ func (m *SubscribeEventResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Accounts != nil:
+	if m.Accounts != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -374,8 +371,7 @@ func (m *UnSubscribeEventsByAccountsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Accounts != nil:
+	if m.Accounts != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -476,8 +472,7 @@ func (m *QuerySubscribeEventsByAccountsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MsgEventSubscribes != nil:
+	if m.MsgEventSubscribes != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -539,8 +534,7 @@ func (m *QuerySubscribeEventsByTypeResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MsgEventSubscribes != nil:
+	if m.MsgEventSubscribes != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -574,8 +568,7 @@ func (m *PushEventsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MsgEvents != nil:
+	if m.MsgEvents != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

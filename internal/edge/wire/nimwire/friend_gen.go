@@ -612,8 +612,7 @@ func (m *SyncUpdateFriendResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Friend != nil:
+	if m.Friend != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

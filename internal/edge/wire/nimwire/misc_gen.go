@@ -149,8 +149,7 @@ func (m *GetNosCdnHostResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.NosConfigTag != nil:
+	if m.NosConfigTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -183,8 +182,7 @@ func (m *NotifyDetectResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -473,8 +473,7 @@ func (m *SyncOfflineMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msgs != nil:
+	if m.Msgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -508,8 +507,7 @@ func (m *SyncRoamingMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msgs != nil:
+	if m.Msgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -543,8 +541,7 @@ func (m *SyncBroadcastMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msgs != nil:
+	if m.Msgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -578,8 +575,7 @@ func (m *SyncDeleteSelfMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.DeletedMsgs != nil:
+	if m.DeletedMsgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -641,8 +637,7 @@ func (m *SendMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msg != nil:
+	if m.Msg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -675,8 +670,7 @@ func (m *OnMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msg != nil:
+	if m.Msg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -737,8 +731,7 @@ func (m *SendMsgReceiptResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MsgReceiptTag != nil:
+	if m.MsgReceiptTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -799,8 +792,7 @@ func (m *OnBroadcastMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msg != nil:
+	if m.Msg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -891,8 +883,7 @@ func (m *OnDeleteSelfMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.DeletedMsg != nil:
+	if m.DeletedMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -925,8 +916,7 @@ func (m *OnDeleteSelfMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.DeletedMsgs != nil:
+	if m.DeletedMsgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -988,8 +978,7 @@ func (m *SendTeamMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msg != nil:
+	if m.Msg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1022,8 +1011,7 @@ func (m *NimOnTeamMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1153,8 +1141,7 @@ func (m *GetHistoryTeamMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msgs != nil:
+	if m.Msgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1216,8 +1203,7 @@ func (m *SendSuperTeamMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msg != nil:
+	if m.Msg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1346,8 +1332,7 @@ func (m *GetHistorySuperTeamMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msgs != nil:
+	if m.Msgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

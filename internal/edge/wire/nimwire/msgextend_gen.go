@@ -225,8 +225,7 @@ func (m *GetMsgsByIdServerResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msgs != nil:
+	if m.Msgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -253,8 +253,7 @@ func (m *SyncClearServerHistoryMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -384,8 +383,7 @@ func (m *GetHistoryMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msgs != nil:
+	if m.Msgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -533,8 +531,7 @@ func (m *NimFtsCloudMsgLogsAggWithSessionResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -596,8 +593,7 @@ func (m *NimFtsCloudMsgLogsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -631,8 +627,7 @@ func (m *MultiSyncClearServerHistoryMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -665,8 +660,7 @@ func (m *OnClearServerHistoryMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SessionHistoryMsgsDeleteTag != nil:
+	if m.SessionHistoryMsgsDeleteTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -129,8 +129,7 @@ func (m *RequestProxyResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.RequestProxyTag != nil:
+	if m.RequestProxyTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -163,8 +162,7 @@ func (m *OnRequestProxyResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ProxyMsg != nil:
+	if m.ProxyMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

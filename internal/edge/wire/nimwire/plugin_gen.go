@@ -99,8 +99,7 @@ func (m *GetChatroomAddressResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Address != nil:
+	if m.Address != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -162,8 +161,7 @@ func (m *GetQChatAddressResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Address != nil:
+	if m.Address != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

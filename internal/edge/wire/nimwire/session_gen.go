@@ -431,8 +431,7 @@ func (m *NimSyncStickTopSessionsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 2
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 3
 	}
 	dst = append(dst, '[')
@@ -532,8 +531,7 @@ func (m *MultiSyncMsgReceiptResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MsgReceiptTag != nil:
+	if m.MsgReceiptTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -696,8 +694,7 @@ func (m *NimSyncSessionsWithMoreRoamingResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -868,8 +865,7 @@ func (m *NimAddStickTopSessionResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -986,8 +982,7 @@ func (m *NimUpdateStickTopSessionResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1020,8 +1015,7 @@ func (m *NimMultiSyncAddStickTopSessionResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1055,8 +1049,7 @@ func (m *NimMultiSyncDeleteStickTopSessionResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 1
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 2
 	}
 	dst = append(dst, '[')
@@ -1098,8 +1091,7 @@ func (m *NimMultiSyncUpdateStickTopSessionResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

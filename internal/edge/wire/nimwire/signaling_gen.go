@@ -239,8 +239,7 @@ func (m *SignalingCreateResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -301,8 +300,7 @@ func (m *SignalingDelayResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -363,8 +361,7 @@ func (m *SignalingCloseResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -425,8 +422,7 @@ func (m *SignalingJoinResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -627,8 +623,7 @@ func (m *SignalingRecvNotificationResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -661,8 +656,7 @@ func (m *SignalingMultiSyncNotificationResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -695,8 +689,7 @@ func (m *SignalingSyncNotificationResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -730,8 +723,7 @@ func (m *SingalingSyncChannelsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -793,8 +785,7 @@ func (m *SignalingQueryInfoResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -855,8 +846,7 @@ func (m *SignalingCallExResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -917,8 +907,7 @@ func (m *SignalingJoinAndAcceptResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

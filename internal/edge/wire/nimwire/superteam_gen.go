@@ -338,8 +338,7 @@ func (m *GetSuperTeamInfoResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SuperTeam != nil:
+	if m.SuperTeam != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -531,8 +530,7 @@ func (m *GetSuperTeamMembersResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SuperTeamMembers != nil:
+	if m.SuperTeamMembers != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -607,8 +605,7 @@ func (m *ApplySuperTeamResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SuperTeam != nil:
+	if m.SuperTeam != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1112,8 +1109,7 @@ func (m *GetSuperTeamMembersByAccountsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SuperTeamMembers != nil:
+	if m.SuperTeamMembers != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1210,8 +1206,7 @@ func (m *QueryMuteSuperTeamMembersResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SuperTeamMembers != nil:
+	if m.SuperTeamMembers != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1245,8 +1240,7 @@ func (m *SyncCreateSuperTeamResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SuperTeam != nil:
+	if m.SuperTeam != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1327,8 +1321,7 @@ func (m *SyncUpdateSuperTeamMemberResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.TeamMember != nil:
+	if m.TeamMember != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -199,8 +199,7 @@ func (m *SyncOfflineSysMsgsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SysMsgs != nil:
+	if m.SysMsgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -234,8 +233,7 @@ func (m *OnSysMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SysMsg != nil:
+	if m.SysMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -296,8 +294,7 @@ func (m *OnRecallMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SysMsg != nil:
+	if m.SysMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -433,8 +433,7 @@ func (m *AddTeamMembersResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 1
-	switch {
-	case m.AbortedAccidList != nil:
+	if m.AbortedAccidList != nil {
 		n = 2
 	}
 	dst = append(dst, '[')
@@ -644,8 +643,7 @@ func (m *GetTeamInfoResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Team != nil:
+	if m.Team != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -906,8 +904,7 @@ func (m *ApplyTeamResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Team != nil:
+	if m.Team != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1399,8 +1396,7 @@ func (m *GetMutedTeamMembersResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 1
-	switch {
-	case m.TeamMembers != nil:
+	if m.TeamMembers != nil {
 		n = 2
 	}
 	dst = append(dst, '[')
@@ -1473,8 +1469,7 @@ func (m *SendTeamMsgReceiptResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.TeamMsgReceipts != nil:
+	if m.TeamMsgReceipts != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1538,8 +1533,7 @@ func (m *GetTeamMsgReadsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.TeamMsgReceipts != nil:
+	if m.TeamMsgReceipts != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1663,8 +1657,7 @@ func (m *NotifyTeamMsgReceiptsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.TeamMsgReceipts != nil:
+	if m.TeamMsgReceipts != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1780,8 +1773,7 @@ func (m *GetTeamMemberInvitorAccidResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.AccountsMap != nil:
+	if m.AccountsMap != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1894,8 +1886,7 @@ func (m *SyncCreateTeamResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Team != nil:
+	if m.Team != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1929,8 +1920,7 @@ func (m *SyncTeamsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 1
-	switch {
-	case m.Teams != nil:
+	if m.Teams != nil {
 		n = 2
 	}
 	dst = append(dst, '[')
@@ -1973,8 +1963,7 @@ func (m *SyncUpdateTeamMemberResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.TeamMember != nil:
+	if m.TeamMember != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -338,8 +338,7 @@ func (m *GetUsersNameCardFromServerResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Users != nil:
+	if m.Users != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -610,8 +609,7 @@ func (m *OnUpdateMyNameCardResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.User != nil:
+	if m.User != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

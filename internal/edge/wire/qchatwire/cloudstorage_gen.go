@@ -533,8 +533,7 @@ func (m *GetNosTokenResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.NosToken != nil:
+	if m.NosToken != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -595,8 +594,7 @@ func (m *GetOriginUrlResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.NosSafeUrlTag != nil:
+	if m.NosSafeUrlTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -657,8 +655,7 @@ func (m *GetNosAccessTokenResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Tag != nil:
+	if m.Tag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -719,8 +716,7 @@ func (m *GetNosCdnHostResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.NosConfigTag != nil:
+	if m.NosConfigTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -781,8 +777,7 @@ func (m *GetGrayscaleConfigResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.GrayConfigTag != nil:
+	if m.GrayConfigTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -845,8 +840,7 @@ func (m *GetMixStorePolicyResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MixStorePolicyTag != nil:
+	if m.MixStorePolicyTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -907,8 +901,7 @@ func (m *GetMixStoreTokenResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MixStoreTokenResTag != nil:
+	if m.MixStoreTokenResTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -969,8 +962,7 @@ func (m *GetFileAuthTokenResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MixStoreAuthTokenResTag != nil:
+	if m.MixStoreAuthTokenResTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

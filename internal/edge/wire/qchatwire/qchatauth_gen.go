@@ -347,8 +347,7 @@ func (m *QchatBeKickedResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.BeKickedTag != nil:
+	if m.BeKickedTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -382,8 +381,7 @@ func (m *QchatLoginClientChangeResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 1
-	switch {
-	case m.QchatLoginResTag != nil:
+	if m.QchatLoginResTag != nil {
 		n = 2
 	}
 	dst = append(dst, '[')
@@ -426,8 +424,7 @@ func (m *QchatMultiSpotLoginResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 1
-	switch {
-	case m.QchatLoginResTag != nil:
+	if m.QchatLoginResTag != nil {
 		n = 2
 	}
 	dst = append(dst, '[')
@@ -499,8 +496,7 @@ func (m *QchatKickResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.DeviceIds != nil:
+	if m.DeviceIds != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -1267,8 +1267,7 @@ func (m *QchatGetUnreadInfoResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.UnreadInfos != nil:
+	if m.UnreadInfos != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1339,8 +1338,7 @@ func (m *QchatCreateChannelResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelInfo != nil:
+	if m.ChannelInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1440,8 +1438,7 @@ func (m *QchatUpdateChannelResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelInfo != nil:
+	if m.ChannelInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1504,8 +1501,7 @@ func (m *QchatGetChannelsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelList != nil:
+	if m.ChannelList != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1927,8 +1923,7 @@ func (m *QchatGetExistingWhiteBlackRolesResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1990,8 +1985,7 @@ func (m *QchatGetExistingWhiteBlackMembersResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2053,8 +2047,7 @@ func (m *QchatUpdateCategoryInfoOfChannelResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelInfo != nil:
+	if m.ChannelInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2191,8 +2184,7 @@ func (m *QchatChannelMemberSearchResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2254,8 +2246,7 @@ func (m *QchatCreateChannelCategoryResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.QChatChannelCategoryInfo != nil:
+	if m.QChatChannelCategoryInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2346,8 +2337,7 @@ func (m *QchatUpdateChannelCategoryResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.QChatChannelCategoryInfo != nil:
+	if m.QChatChannelCategoryInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2410,8 +2400,7 @@ func (m *QchatGetChannelCategoriesByIDResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelCategoryList != nil:
+	if m.ChannelCategoryList != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2681,8 +2670,7 @@ func (m *QchatGetChannelCategoryWhiteBlackRolesResponse) AppendR(dst []byte) []b
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2744,8 +2732,7 @@ func (m *QchatGetChannelCategoryWhiteBlackMembersResponse) AppendR(dst []byte) [
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Datas != nil:
+	if m.Datas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -3036,8 +3023,7 @@ func (m *QchatSubscribeAsVisitorResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.FailedArr != nil:
+	if m.FailedArr != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -3099,8 +3085,7 @@ func (m *QchatAutoSubscribeResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.QchatAutoSubInfo != nil:
+	if m.QchatAutoSubInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -193,8 +193,7 @@ func (m *QchatGetNeroomTokenResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.NeroomToken != nil:
+	if m.NeroomToken != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -283,8 +282,7 @@ func (m *QchatGetRTCChannelConfigResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.RTCChannelConfig != nil:
+	if m.RTCChannelConfig != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -345,8 +343,7 @@ func (m *QchatGetRTCChannelMembersResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MemberList != nil:
+	if m.MemberList != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

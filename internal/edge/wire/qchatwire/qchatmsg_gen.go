@@ -1045,8 +1045,7 @@ func (m *QchatSendMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.QchatMsg != nil:
+	if m.QchatMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1079,8 +1078,7 @@ func (m *QchatOnMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.QchatMsg != nil:
+	if m.QchatMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1113,8 +1111,7 @@ func (m *QchatOnRecvUnreadInfoResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.QchatMsg != nil:
+	if m.QchatMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1175,8 +1172,7 @@ func (m *QchatSendCustomSysMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SysMsg != nil:
+	if m.SysMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1209,8 +1205,7 @@ func (m *QchatOnSysMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SysMsg != nil:
+	if m.SysMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1271,8 +1266,7 @@ func (m *QchatGetHistoryMsgResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.QchatMsgs != nil:
+	if m.QchatMsgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1334,8 +1328,7 @@ func (m *QchatMarkMessageReadResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.UnreadInfo != nil:
+	if m.UnreadInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1368,8 +1361,7 @@ func (m *QchatMultiSyncMessageReadResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.UnreadInfo != nil:
+	if m.UnreadInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1439,8 +1431,7 @@ func (m *QchatUpdateSystemNotificationResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SysMsg != nil:
+	if m.SysMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1520,8 +1511,7 @@ func (m *QchatSyncSystemNotificationResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.SystemNotifications != nil:
+	if m.SystemNotifications != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1592,8 +1582,7 @@ func (m *QchatUpdateMessageResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.QchatMsg != nil:
+	if m.QchatMsg != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1818,8 +1807,7 @@ func (m *QchatGetMessageHistoryByIdsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.QchatMsgs != nil:
+	if m.QchatMsgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2007,8 +1995,7 @@ func (m *QchatGetQuickCommentsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.QuickCommentResponse != nil:
+	if m.QuickCommentResponse != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2081,8 +2068,7 @@ func (m *QchatGetThreadRootMessagesMetaResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Metas != nil:
+	if m.Metas != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2144,8 +2130,7 @@ func (m *QchatGetLastMessageOfChannelsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Msgs != nil:
+	if m.Msgs != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2255,8 +2240,7 @@ func (m *QchatMultiSyncServersMessageReadResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.QchatMultiSyncServersMessageReadTag != nil:
+	if m.QchatMultiSyncServersMessageReadTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -1002,8 +1002,7 @@ func (m *QchatCreateServerRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ServerRole != nil:
+	if m.ServerRole != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1114,8 +1113,7 @@ func (m *QchatUpdateServerRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ServerRole != nil:
+	if m.ServerRole != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1176,8 +1174,7 @@ func (m *QchatGetServerRolesResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ServerRoles != nil:
+	if m.ServerRoles != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1239,8 +1236,7 @@ func (m *QchatAddChannelRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelRole != nil:
+	if m.ChannelRole != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1353,8 +1349,7 @@ func (m *QchatUpdateChannelRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelRole != nil:
+	if m.ChannelRole != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1415,8 +1410,7 @@ func (m *QchatGetChannelRolesResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelRoles != nil:
+	if m.ChannelRoles != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1478,8 +1472,7 @@ func (m *QchatAddMemberRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MemberRole != nil:
+	if m.MemberRole != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1568,8 +1561,7 @@ func (m *QchatUpdateMemberRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MemberRole != nil:
+	if m.MemberRole != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1630,8 +1622,7 @@ func (m *QchatGetMemberRolesResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MemberRoles != nil:
+	if m.MemberRoles != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1717,8 +1708,7 @@ func (m *QchatAddMembersToServerRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Accids != nil:
+	if m.Accids != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1803,8 +1793,7 @@ func (m *QchatRemoveMembersFromServerRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Accids != nil:
+	if m.Accids != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1865,8 +1854,7 @@ func (m *QchatGetMembersFromServerRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Members != nil:
+	if m.Members != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1928,8 +1916,7 @@ func (m *QchatGetServerRolesByAccidResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ServerRoles != nil:
+	if m.ServerRoles != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2084,8 +2071,7 @@ func (m *QchatGetExistingChannelRolesByServerRoleIdsResponse) AppendR(dst []byte
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelRoles != nil:
+	if m.ChannelRoles != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2171,8 +2157,7 @@ func (m *QchatGetExistingAccidsOfMemberRolesResponse) AppendR(dst []byte) []byte
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MemberRoles != nil:
+	if m.MemberRoles != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2247,8 +2232,7 @@ func (m *QchatUpdateServerRolePrioritiesResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ServerRoles != nil:
+	if m.ServerRoles != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2334,8 +2318,7 @@ func (m *QchatGetExistingAccidsInServerRoleResponse) AppendR(dst []byte) []byte 
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Members != nil:
+	if m.Members != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2453,8 +2436,7 @@ func (m *QchatAddChannelCategoryRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelCategoryRole != nil:
+	if m.ChannelCategoryRole != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2567,8 +2549,7 @@ func (m *QchatUpdateChannelCategoryRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelCategoryRole != nil:
+	if m.ChannelCategoryRole != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2629,8 +2610,7 @@ func (m *QchatGetChannelCategoryRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.List != nil:
+	if m.List != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2692,8 +2672,7 @@ func (m *QchatAddChannelCategoryMemberRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelCategoryMemberRole != nil:
+	if m.ChannelCategoryMemberRole != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2806,8 +2785,7 @@ func (m *QchatUpdateChannelCategoryMemberRoleResponse) AppendR(dst []byte) []byt
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ChannelCategoryMemberRole != nil:
+	if m.ChannelCategoryMemberRole != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2868,8 +2846,7 @@ func (m *QchatGetChannelCategoryMemberRoleResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.List != nil:
+	if m.List != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2931,8 +2908,7 @@ func (m *QchatCheckPermissionsResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.CheckPermissionsResult != nil:
+	if m.CheckPermissionsResult != nil {
 		n = 1
 	}
 	dst = append(dst, '[')

@@ -1166,8 +1166,7 @@ func (m *QchatCreateServerResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ServerInfo != nil:
+	if m.ServerInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1267,8 +1266,7 @@ func (m *QchatUpdateServerResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ServerInfo != nil:
+	if m.ServerInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1331,8 +1329,7 @@ func (m *QchatGetServersResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ServerList != nil:
+	if m.ServerList != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1726,8 +1723,7 @@ func (m *QchatApplyServerJoinResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -1979,8 +1975,7 @@ func (m *QchatUpdateMyMemberInfoResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MemberInfo != nil:
+	if m.MemberInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2050,8 +2045,7 @@ func (m *QchatUpdateServerMemberInfoResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.MemberInfo != nil:
+	if m.MemberInfo != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2114,8 +2108,7 @@ func (m *QchatGetServerMembersResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.AccidList != nil:
+	if m.AccidList != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2329,8 +2322,7 @@ func (m *QchatServerMemberSearchByPageResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Members != nil:
+	if m.Members != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2496,8 +2488,7 @@ func (m *QchatGenerateInviteCodeResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2586,8 +2577,7 @@ func (m *QchatGetInviteApplyRecordOfServerResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2649,8 +2639,7 @@ func (m *QchatGetInviteApplyRecordOfSelfResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.Data != nil:
+	if m.Data != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
@@ -2714,8 +2703,7 @@ func (m *QchatClearServersUnreadResponse) AppendR(dst []byte) []byte {
 		return append(dst, "[]"...)
 	}
 	n := 0
-	switch {
-	case m.ClearServersUnreadTag != nil:
+	if m.ClearServersUnreadTag != nil {
 		n = 1
 	}
 	dst = append(dst, '[')
