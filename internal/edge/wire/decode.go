@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 )
 
 // MaxProperties is the longest PropertyArray that is decoded. An element costs
@@ -174,7 +175,8 @@ func DecodeKVs(raw []byte) ([]KV, error) {
 	return list, nil
 }
 
-// DecodeObject validates an Object and returns a copy of its text.
+// DecodeObject validates an Object and returns a copy of its text in
+// valid UTF-8.
 func DecodeObject(raw []byte) (json.RawMessage, error) {
 	d := Decoder{b: raw}
 	d.space()
@@ -182,6 +184,9 @@ func DecodeObject(raw []byte) (json.RawMessage, error) {
 	d.close()
 	if d.err != nil {
 		return nil, d.err
+	}
+	if !utf8.Valid(raw) {
+		return json.RawMessage(toValid(string(raw))), nil
 	}
 	return append(json.RawMessage(nil), raw...), nil
 }

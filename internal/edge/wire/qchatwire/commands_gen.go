@@ -3,6 +3,13 @@
 // Package qchatwire holds the command table of the qchat product and a codec for
 // each of its commands. It owns field names and tag numbers, and must not know
 // what they mean.
+//
+// A command "x" of the table gives the descriptor X and the codecs XRequest and
+// XResponse, the latter also for pushes. In requests a Property is a struct and
+// a missing parameter is its zero value. In responses a Property is a pointer;
+// trailing nil pointers, slices and maps are left out of r, while one in the
+// middle is sent empty. A list that must be there although it is empty has to
+// be a non-nil slice.
 package qchatwire
 
 import (
