@@ -1,0 +1,207 @@
+// SDK clients of every build behind one interface.
+//
+// Mini-app and uni-app builds: each client gets a vm context of its own, in which the unmodified bundle file is evaluated as
+// a classic script (there is no `module` there, so its UMD header puts NIM on the global object). That keeps the getInstance
+// singleton, the device storage and both SDK versions apart without a process per client.
+// Browser builds: each client gets a browser context (own storage) with one page in Chromium.
+import fs from 'node:fs';
+import vm from 'node:vm';
+import { Host } from './host.mjs';
+import { openPage } from './browser.mjs';
+
+export const KINDS = ['mini-0.15.0', 'mini-0.17.2', 'uni-0.17.2', 'browser-0.15.0', 'browser-0.17.2'];
+export const NODE_KINDS = KINDS.filter((k) => !k.startsWith('browser'));
+
+const ROOT = new URL('..', import.meta.url);
+const BUILDS = { mini: 'NIM_MINIAPP_SDK', uni: 'NIM_UNIAPP_SDK', browser: 'NIM_BROWSER_SDK' };
+const scripts = new Map();
+
+export function parseKind(kind) {
+  const [build, version] = kind.split('-');
+  return { build, version };
+}
+
+export function bundlePath(kind) {
+  const { build, version } = parseKind(kind);
+  return new URL(`node_modules/nim-web-sdk-ng-${version}/dist/${BUILDS[build]}.js`, ROOT);
+}
+
+export const driverPath = new URL('driver.js', import.meta.url);
+
+function script(url) {
+  if (!scripts.has(url.href)) scripts.set(url.href, new vm.Script(fs.readFileSync(url, 'utf8'), { filename: url.pathname }));
+  return scripts.get(url.href);
+}
+
+export class SDKError extends Error {
+  constructor(fields, where) {
+    super(`${where}: ${fields.code ?? ''} ${fields.message ?? ''}`.trim());
+    Object.assign(this, fields, { sdkMessage: fields.message, message: this.message, name: 'SDKError' });
+  }
+}
+
+// Promises of another realm that nobody handles: the SDK's own. node:test would blame whichever test happens to run, so
+// they are given back to the client they belong to. Its scenario decides (see suite.mjs).
+const realms = new Map(); // the realm's Promise -> client
+function routeRejections() {
+  const others = process.listeners('unhandledRejection').filter((l) => !l.routesSDK);
+  process.removeAllListeners('unhandledRejection');
+  const route = (reason, promise) => {
+    const client = realms.get(promise.constructor);
+    if (client) client.rejections.push(reason);
+    else if (promise.constructor === Promise) for (const l of others) l(reason, promise);
+  };
+  route.routesSDK = true;
+  process.on('unhandledRejection', route);
+}
+
+export class Client {
+  constructor(kind, name) {
+    this.kind = kind;
+    this.name = name;
+    this.version = parseKind(kind).version;
+    this.events = []; // {name, args, instance, at}
+    this.waiters = new Set();
+    this.rejections = [];
+  }
+
+  static async open(kind, { name = kind, ca, storage, backend } = {}) {
+    const client = kind.startsWith('browser') ? new PageClient(kind, name) : new HostClient(kind, name);
+    await client.prepare({ ca, storage, backend });
+    return client;
+  }
+
+  emitted(name, instance, text) {
+    const event = { name, instance, args: JSON.parse(text), at: Date.now() };
+    this.events.push(event);
+    for (const check of [...this.waiters]) check(event);
+  }
+
+  async run(command, ...args) {
+    const answer = JSON.parse(await this.raw(command, JSON.stringify(args)));
+    if (!answer.ok) throw new SDKError(answer.error, `${this.name} ${command} ${command === 'call' ? args[0] : ''}`);
+    return answer.value;
+  }
+
+  create(options, other) { return this.run('create', options, other); }
+  getInstance(options, other) { return this.run('getInstance', options, other); }
+  use(instance) { return this.run('use', instance); }
+  get(path) { return this.run('get', path); }
+  status() { return this.get('status'); }
+
+  // The SDK gives up on a command after 8 s; a promise still open after 15 s will never settle.
+  call(path, ...args) {
+    return deadline(this.run('call', path, args), 15000, `${this.name} ${path} never settled`);
+  }
+
+  connect() { return this.call('connect'); }
+
+  // A position in the event log, for "since".
+  mark() { return this.events.length; }
+
+  seen(name, where = () => true, since = 0) {
+    return this.events.slice(since).filter((e) => e.name === name && where(...e.args));
+  }
+
+  // The first matching event after `since`, already logged or still to come. Resolves to the event's first argument.
+  event(name, where = () => true, { since = 0, timeout = 10000 } = {}) {
+    const [past] = this.seen(name, where, since);
+    if (past) return Promise.resolve(past.args[0]);
+    let check;
+    const future = new Promise((resolve, reject) => {
+      check = (event) => {
+        try { if (event.name === name && where(...event.args)) resolve(event.args[0]); } catch (e) { reject(e); }
+      };
+      this.waiters.add(check);
+    });
+    return deadline(future, timeout, () =>
+      `${this.name}: no matching event ${name} within ${timeout} ms; seen since: ${this.events.slice(since).map((e) => e.name).join(' ') || 'none'}`)
+      .finally(() => this.waiters.delete(check));
+  }
+
+  // Commands of one kind in the frame log, decoded: {dir, sid, cid, ser, code, body}.
+  packets(dir, id) {
+    return this.frames().filter((f) => f.dir === dir && f.text.startsWith('3:::')).map((f) => {
+      const p = JSON.parse(f.text.slice(4));
+      return dir === '->'
+        ? { sid: p.SID, cid: p.CID, ser: p.SER, body: p.Q.map((q) => q.v) }
+        : { sid: p.sid, cid: p.cid, ser: p.ser, code: p.code, body: p.r };
+    }).filter((p) => !id || `${p.sid}-${p.cid}` === id);
+  }
+
+  transcript(limit = 80) {
+    return this.frames().slice(-limit).map((f) => {
+      const text = f.text.length > 1500 ? `${f.text.slice(0, 1500)}... (${f.text.length} characters)` : f.text;
+      return `${new Date(f.at).toISOString().slice(11, 23)} ${this.name} ${f.dir} ${text}`;
+    }).join('\n');
+  }
+}
+
+class HostClient extends Client {
+  async prepare({ ca, storage }) {
+    const host = this.host = new Host({ ca, storage });
+    const { build } = parseKind(this.kind);
+    const sandbox = {
+      console, ...host.timerGlobals(),
+      __sdkEmit: (name, instance, text) => this.emitted(name, instance, text),
+    };
+    if (build === 'mini') sandbox.wx = host.wx();
+    if (build === 'uni') {
+      sandbox.uni = host.uni();
+      // 0.17.2 reads the bare name `navigator`; without it getSystemInfo throws.
+      sandbox.navigator = { userAgent: 'stand-in uni-app' };
+    }
+    const context = vm.createContext(sandbox);
+    host.parse = vm.runInContext('JSON', context).parse;
+    this.realmPromise = vm.runInContext('Promise', context);
+    realms.set(this.realmPromise, this);
+    routeRejections();
+    script(bundlePath(this.kind)).runInContext(context);
+    script(driverPath).runInContext(context);
+    this.sandbox = context;
+  }
+
+  raw(command, text) { return this.sandbox.__sdkRun(command, text); }
+  frames() { return this.host.frames; }
+  errors() { return [...this.host.errors, ...this.rejections]; }
+  drop() { this.host.dropSockets(); }
+  setNetwork(connected) { this.host.setNetwork(connected); }
+
+  async kill() { this.host.kill(); }
+  async close() { this.host.kill(); }
+}
+
+class PageClient extends Client {
+  async prepare({ backend }) {
+    Object.assign(this, await openPage(this, { backend }));
+  }
+
+  raw(command, text) {
+    return this.page.evaluate(([c, t]) => globalThis.__sdkRun(c, t), [command, text]);
+  }
+
+  frames() { return this.frameLog; }
+  errors() { return this.pageErrors; }
+  setNetwork(connected) { return this.context.setOffline(!connected); }
+  kill() { return this.close(); }
+  async close() { await this.context?.close(); this.context = undefined; }
+}
+
+export function deadline(promise, ms, message) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(typeof message === 'function' ? message() : message)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+// Asks again until the answer is truthy. For states that no event announces.
+export async function eventually(ask, { timeout = 8000, every = 50, what = 'condition' } = {}) {
+  const end = Date.now() + timeout;
+  let last;
+  for (;;) {
+    try { const value = await ask(); if (value) return value; last = undefined; } catch (e) { last = e; }
+    if (Date.now() > end) throw new Error(`${what} not reached within ${timeout} ms${last ? `: ${last.message}` : ''}`);
+    await new Promise((r) => setTimeout(r, every));
+  }
+}

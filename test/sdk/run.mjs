@@ -1,0 +1,83 @@
+// Runs the suite: node run.mjs [--node-only | --selftest] [file ...]
+// Collects out/results.tsv (feature, client, pass or fail, test) and checks proves.tsv against the tests
+// (node run.mjs --write-proves writes it).
+import fs from 'node:fs';
+import path from 'node:path';
+import { spawn, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+process.chdir(root);
+const args = process.argv.slice(2);
+const flag = (name) => args.includes(name);
+const named = args.filter((a) => !a.startsWith('--'));
+
+const all = fs.readdirSync('tests').filter((f) => f.endsWith('.test.mjs')).sort().map((f) => `tests/${f}`);
+const files = named.length ? named : flag('--selftest') ? ['tests/selftest.test.mjs'] : all;
+
+const { KINDS, NODE_KINDS, bundlePath } = await import('./lib/clients.mjs');
+const { haveChromium, launchServer } = await import('./lib/browser.mjs');
+for (const kind of KINDS) {
+  if (!fs.existsSync(bundlePath(kind))) {
+    console.error(`${kind} is not installed: run npm ci first`);
+    process.exit(1);
+  }
+}
+
+// What the tests claim, asked from the tests themselves.
+const declared = all.flatMap((file) => {
+  const { stdout } = spawnSync(process.execPath, [file], { env: { ...process.env, SDK_LIST: '1' }, encoding: 'utf8' });
+  return stdout.split('\n').filter((l) => l.startsWith('PROVES\t')).map((l) => l.slice('PROVES\t'.length));
+});
+const table = `feature\ttest\n${[...new Set(declared)].sort().join('\n')}\n`;
+if (flag('--write-proves')) {
+  fs.writeFileSync('proves.tsv', table);
+  process.exit(0);
+}
+if (!fs.existsSync('proves.tsv') || fs.readFileSync('proves.tsv', 'utf8') !== table) {
+  console.error('proves.tsv does not match the tests: run npm run proves and review the difference');
+  process.exit(1);
+}
+
+let kinds = flag('--node-only') ? NODE_KINDS : KINDS;
+let browser;
+if (kinds === KINDS) {
+  if (haveChromium()) {
+    browser = await launchServer();
+  } else if (process.env.CI === 'true') {
+    console.error('Chromium is missing; the browser builds cannot be left out in CI');
+    process.exit(1);
+  } else {
+    kinds = NODE_KINDS;
+    console.log(`left out: ${KINDS.length - NODE_KINDS.length} browser builds, Chromium is not installed`);
+  }
+}
+
+fs.rmSync('out', { recursive: true, force: true });
+fs.mkdirSync('out');
+const child = spawn(process.execPath, [
+  '--test', '--test-reporter=spec', '--test-reporter-destination=stdout', '--test-concurrency=2', '--test-timeout=60000', ...files,
+], {
+  stdio: 'inherit',
+  env: { ...process.env, SDK_KINDS: kinds.join(','), ...(browser && { SDK_BROWSER_WS: browser.wsEndpoint() }) },
+});
+// Everything has its own deadline; this one is for the case that one of them is missing.
+const limit = setTimeout(() => { console.error('the suite did not end within 5 minutes'); child.kill('SIGKILL'); }, 300000);
+const code = await new Promise((resolve) => child.on('exit', (c) => resolve(c ?? 1)));
+clearTimeout(limit);
+await browser?.close();
+
+const rows = fs.readdirSync('out').filter((f) => f.endsWith('.part')).flatMap((f) => {
+  const text = fs.readFileSync(path.join('out', f), 'utf8');
+  fs.rmSync(path.join('out', f));
+  return text.split('\n').filter(Boolean);
+}).sort();
+fs.writeFileSync('out/results.tsv', `feature\tclient\tresult\ttest\n${rows.map((r) => `${r}\n`).join('')}`);
+const features = new Map();
+for (const row of rows) {
+  const [feature, , result] = row.split('\t');
+  features.set(feature, (features.get(feature) ?? true) && result === 'pass');
+}
+const proven = [...features.values()].filter(Boolean).length;
+console.log(`features proven in this run: ${proven} of ${features.size} tried (out/results.tsv)`);
+process.exit(code);
