@@ -47,11 +47,9 @@ func ParseRequest(b []byte, r *Request) error {
 		case "CID":
 			r.CID, cid = d.number16()
 		case "Q":
-			q, err := parseParams(d.Raw(), r.Q[:0])
-			if err != nil {
+			if err := parseParams(&d, r); err != nil {
 				return err
 			}
-			r.Q = q
 		default:
 			d.Skip()
 		}
@@ -65,46 +63,42 @@ func ParseRequest(b []byte, r *Request) error {
 	return nil
 }
 
-func parseParams(raw []byte, q []Param) ([]Param, error) {
-	var d Decoder
-	d.OpenArray(raw)
-	for d.NextElem() {
-		if len(q) == MaxParams {
-			return nil, ErrTooMany
+// parseParams reads the array Q. A second Q replaces the first.
+func parseParams(d *Decoder, r *Request) error {
+	r.Q = r.Q[:0]
+	in := d.inside('[')
+	for in.NextElem() {
+		if len(r.Q) == MaxParams {
+			return ErrTooMany
 		}
-		elem := d.Raw()
-		if elem == nil {
-			break
-		}
-		p, err := parseParam(elem)
+		p, err := parseParam(&in)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		q = append(q, p)
+		r.Q = append(r.Q, p)
 	}
-	return q, d.Err()
+	return d.resume(&in)
 }
 
 // parseParam reads {"t":…,"v":…}. An entry without v counts as null: it keeps
 // its position.
-func parseParam(elem []byte) (Param, error) {
+func parseParam(d *Decoder) (Param, error) {
 	var p Param
-	var d Decoder
-	d.OpenObject(elem)
-	for key, ok := d.nextKeyBytes(); ok; key, ok = d.nextKeyBytes() {
+	in := d.inside('{')
+	for key, ok := in.nextKeyBytes(); ok; key, ok = in.nextKeyBytes() {
 		switch string(key) {
 		case "t":
-			p.T = label(d.Raw())
+			p.T = label(in.Raw())
 		case "v":
-			p.V = d.Raw()
+			p.V = in.Raw()
 		default:
-			d.Skip()
+			in.Skip()
 		}
 	}
 	if p.V == nil {
 		p.V = []byte("null")
 	}
-	return p, d.Err()
+	return p, d.resume(&in)
 }
 
 // number64 reads a number that may be a text, without a copy.

@@ -38,6 +38,7 @@ type Decoder struct {
 	end   byte // closing byte of the open array or object
 	first bool
 	done  bool
+	inner bool // part of a larger text, see inside
 }
 
 // OpenProperty starts decoding raw as a Property. null is an empty Property.
@@ -70,6 +71,32 @@ func (d *Decoder) open(raw []byte, start, end byte) {
 	default:
 		d.fail(ErrType)
 	}
+}
+
+// inside returns a Decoder for the array or object that is the next value, so
+// that an envelope is scanned once and not once for each level. Continue with
+// resume when it is used up.
+func (d *Decoder) inside(start byte) Decoder {
+	in := Decoder{b: d.b, i: d.i, end: start + 2, first: true, inner: true}
+	switch c := in.peek(); {
+	case c == start:
+		in.i++
+	case c == 'n':
+		in.literal("null")
+		in.close()
+	default:
+		in.fail(ErrType)
+	}
+	return in
+}
+
+// resume continues behind the value in has read.
+func (d *Decoder) resume(in *Decoder) error {
+	d.i = in.i
+	if err := in.Err(); err != nil && d.err == nil {
+		d.err = err
+	}
+	return d.err
 }
 
 // Err returns the first error. It is nil only if the whole input was one valid
@@ -219,6 +246,10 @@ func (d *Decoder) next() bool {
 // close accepts only white space behind the value.
 func (d *Decoder) close() {
 	if d.err != nil {
+		return
+	}
+	if d.inner {
+		d.done = true
 		return
 	}
 	d.space()

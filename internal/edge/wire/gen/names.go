@@ -10,7 +10,15 @@ var products = []string{"nim", "qchat", "chatroom"}
 
 // preferredNames win over the other names of the same tag: they are the names
 // of the newest SDK version (docs/protocol/nim-core.md section 7).
-var preferredNames = []string{"pushContent", "hostEnv", "fileExpireSec"}
+// avatar shares its tag with a field only old builds looked for
+// (docs/protocol/qchat.md section 15, 24-92).
+var preferredNames = []string{"pushContent", "hostEnv", "fileExpireSec", "avatar"}
+
+// renamedFields unite field sets that differ in nothing but a name: the same
+// name card calls tag 5 signature in 3-7 and sign in 12-6.
+var renamedFields = map[string]string{
+	"nim/syncFriendUsers/sign": "signature",
+}
 
 // optionalScalars are positional scalars that may be missing and for which
 // missing differs from zero. They become a wire.Value.
@@ -85,7 +93,6 @@ var typeNames = map[string]string{
 	"nim/sendTeamMsgReceipt/req/teamMsgReceipts":                          "TeamMsgReceipt",
 	"nim/updateFriend/req/updateFriendTag":                                "UpdateFriendParams",
 	"nim/getFriends/res/friends":                                          "Friend",
-	"nim/syncFriendUsers/res/users":                                       "FriendUser",
 	"nim/publishEvent/req/msgEvent":                                       "MsgEvent",
 	"nim/subscribeEvent/req/msgEventSubscribe":                            "MsgEventSubscribe",
 	"nim/signalingCreate/req/tag":                                         "Signaling",

@@ -64,7 +64,7 @@ func readTable(path, product string) (*table, error) {
 		}{{"req", c.Request}, {"res", c.Response}} {
 			for _, p := range side.list {
 				p.optional = optionalScalars[product+"/"+name+"/"+side.key+"/"+p.Name]
-				if err := p.readFields(); err != nil {
+				if err := p.readFields(product + "/" + name); err != nil {
 					return fmt.Errorf("%s.%s: %w", name, p.Name, err)
 				}
 			}
@@ -78,12 +78,15 @@ func readTable(path, product string) (*table, error) {
 	return t, nil
 }
 
-func (p *param) readFields() error {
+func (p *param) readFields(command string) error {
 	if len(p.Fields) == 0 {
 		return nil
 	}
 	byTag := map[int]*field{}
 	err := members(p.Fields, func(name string, raw json.RawMessage) error {
+		if n := renamedFields[command+"/"+name]; n != "" {
+			name = n
+		}
 		var tag int
 		if err := json.Unmarshal(raw, &tag); err != nil {
 			// sendChatroomMsg writes "__clientExt": {"id": 39} for a plain tag.

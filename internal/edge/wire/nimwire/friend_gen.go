@@ -140,76 +140,6 @@ func (p *Friend) DecodeProperty(raw []byte) error {
 	return d.Err()
 }
 
-// FriendUser is the Property of syncFriendUsers response.
-type FriendUser struct {
-	Account    wire.Value // 1
-	Nick       wire.Value // 3
-	Avatar     wire.Value // 4
-	Sign       wire.Value // 5
-	Gender     wire.Value // 6
-	Email      wire.Value // 7
-	Birth      wire.Value // 8
-	Tel        wire.Value // 9
-	Ext        wire.Value // 10
-	CreateTime wire.Value // 12
-	UpdateTime wire.Value // 13
-}
-
-// AppendProperty appends the set fields by ascending tag; a nil pointer is {}.
-func (p *FriendUser) AppendProperty(dst []byte) []byte {
-	dst = append(dst, '{')
-	if p != nil {
-		dst = wire.AppendTag(dst, `"1":`, p.Account)
-		dst = wire.AppendTag(dst, `"3":`, p.Nick)
-		dst = wire.AppendTag(dst, `"4":`, p.Avatar)
-		dst = wire.AppendTag(dst, `"5":`, p.Sign)
-		dst = wire.AppendTag(dst, `"6":`, p.Gender)
-		dst = wire.AppendTag(dst, `"7":`, p.Email)
-		dst = wire.AppendTag(dst, `"8":`, p.Birth)
-		dst = wire.AppendTag(dst, `"9":`, p.Tel)
-		dst = wire.AppendTag(dst, `"10":`, p.Ext)
-		dst = wire.AppendTag(dst, `"12":`, p.CreateTime)
-		dst = wire.AppendTag(dst, `"13":`, p.UpdateTime)
-	}
-	return append(dst, '}')
-}
-
-// DecodeProperty replaces all fields by those in raw and ignores unknown tags.
-func (p *FriendUser) DecodeProperty(raw []byte) error {
-	*p = FriendUser{}
-	var d wire.Decoder
-	d.OpenProperty(raw)
-	for tag, ok := d.NextTag(); ok; tag, ok = d.NextTag() {
-		switch tag {
-		case 1:
-			p.Account = d.Value()
-		case 3:
-			p.Nick = d.Value()
-		case 4:
-			p.Avatar = d.Value()
-		case 5:
-			p.Sign = d.Value()
-		case 6:
-			p.Gender = d.Value()
-		case 7:
-			p.Email = d.Value()
-		case 8:
-			p.Birth = d.Value()
-		case 9:
-			p.Tel = d.Value()
-		case 10:
-			p.Ext = d.Value()
-		case 12:
-			p.CreateTime = d.Value()
-		case 13:
-			p.UpdateTime = d.Value()
-		default:
-			d.Skip()
-		}
-	}
-	return d.Err()
-}
-
 // FriendReuqestRequest are the parameters of 12-1 friendReuqest.
 type FriendReuqestRequest struct {
 	Account string // 0: String
@@ -437,8 +367,8 @@ func (m *SyncFriendsResponse) DecodeR(r [][]byte) error {
 
 // SyncFriendUsersResponse is the push 12-6 syncFriendUsers.
 type SyncFriendUsersResponse struct {
-	Users   []FriendUser // 0: PropertyArray
-	Timetag int64        // 1: Number
+	Users   []User // 0: PropertyArray
+	Timetag int64  // 1: Number
 }
 
 // AppendR implements wire.REncoder.
@@ -457,7 +387,7 @@ func (m *SyncFriendUsersResponse) AppendR(dst []byte) []byte {
 func (m *SyncFriendUsersResponse) DecodeR(r [][]byte) error {
 	*m = SyncFriendUsersResponse{}
 	if v := wire.Elem(r, 0); v != nil {
-		x, err := wire.DecodeProperties[FriendUser](v)
+		x, err := wire.DecodeProperties[User](v)
 		if err != nil {
 			return wire.ParamError("users", err)
 		}

@@ -6,7 +6,7 @@ import (
 	"hongyan/internal/edge/wire"
 )
 
-// User is the Property of getUsersNameCardFromServer response, updateMyNameCard request, syncMyNameCard response and 1 more.
+// User is the Property of getUsersNameCardFromServer response, updateMyNameCard request, syncMyNameCard response and 2 more.
 type User struct {
 	Account    wire.Value // 1
 	Nick       wire.Value // 3

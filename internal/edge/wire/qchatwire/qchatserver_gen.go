@@ -606,7 +606,7 @@ type ServerMemberFound struct {
 	Appid      wire.Value // 2
 	Accid      wire.Value // 3
 	Nick       wire.Value // 4
-	BanTime    wire.Value // 5, also called avatar
+	Avatar     wire.Value // 5, also called banTime
 	Ext        wire.Value // 6
 	Type       wire.Value // 7
 	JoinTime   wire.Value // 8
@@ -624,7 +624,7 @@ func (p *ServerMemberFound) AppendProperty(dst []byte) []byte {
 		dst = wire.AppendTag(dst, `"2":`, p.Appid)
 		dst = wire.AppendTag(dst, `"3":`, p.Accid)
 		dst = wire.AppendTag(dst, `"4":`, p.Nick)
-		dst = wire.AppendTag(dst, `"5":`, p.BanTime)
+		dst = wire.AppendTag(dst, `"5":`, p.Avatar)
 		dst = wire.AppendTag(dst, `"6":`, p.Ext)
 		dst = wire.AppendTag(dst, `"7":`, p.Type)
 		dst = wire.AppendTag(dst, `"8":`, p.JoinTime)
@@ -652,7 +652,7 @@ func (p *ServerMemberFound) DecodeProperty(raw []byte) error {
 		case 4:
 			p.Nick = d.Value()
 		case 5:
-			p.BanTime = d.Value()
+			p.Avatar = d.Value()
 		case 6:
 			p.Ext = d.Value()
 		case 7:
