@@ -122,7 +122,13 @@ func (l *loader) fromEnviron(environ []string) map[string]given {
 		row, ok := byEnv[name]
 		switch {
 		case !ok:
-			l.unknown(origin, name, slices.Sorted(maps.Keys(byEnv)), "")
+			// Without the prefix, which all have in common and which would make any two names similar.
+			var known []string
+			for env := range byEnv {
+				known = append(known, strings.TrimPrefix(env, EnvPrefix))
+			}
+			slices.Sort(known)
+			l.unknown(origin, strings.TrimPrefix(name, EnvPrefix), known, EnvPrefix)
 		case text == "":
 		case row.Repeatable():
 			out[row.Name] = given{origin, splitList(text)}

@@ -49,7 +49,7 @@ func (e *Error) Error() string {
 
 // nearest returns the candidate with the smallest edit distance, or empty if none is close.
 func nearest(word string, candidates []string) string {
-	best, at := "", len(word)/3+1
+	best, at := "", (len(word)+2)/3
 	for _, c := range candidates {
 		if d := distance(word, c); d <= at && (best == "" || d < at) {
 			best, at = c, d
