@@ -1,0 +1,290 @@
+// Package bus carries im.Events to every node, this one included, over NATS:
+// embedded by default, with routes between nodes, or an external server by URL.
+// It is the one delivery path, so one node runs the same code as ten.
+//
+// It may lose events and says when it has: OnGap. It must not know what an
+// event means; only this package imports NATS.
+package bus
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"hongyan/internal/im"
+)
+
+const (
+	// workers deliver events; all events to one account go through one of them,
+	// in order.
+	workers = 8
+	// workerQueue bounds what waits for a worker. When it is full the
+	// subscription waits, and then NATS's own bound below applies.
+	workerQueue = 4096
+	// pendingBytes and pendingMsgs bound what NATS holds for a slow node; beyond
+	// them it drops, which is reported as a gap.
+	pendingBytes = 128 << 20
+	pendingMsgs  = 1 << 20
+	// maxFrame is where a batch of events is split.
+	maxFrame = 512 << 10
+)
+
+// Config says where the bus is.
+type Config struct {
+	URL       string   // external NATS; empty = embedded
+	Cluster   string   // listen address of embedded routes; empty = one node
+	Peers     []string // route addresses of other nodes
+	Secret    string   // shared by the nodes of an embedded cluster
+	Log       *slog.Logger
+	ClusterID string // keeps deployments on one external NATS apart
+}
+
+// Bus is a connection to the bus. Start it before publishing.
+type Bus struct {
+	cfg     Config
+	log     *slog.Logger
+	subject string
+	handle  func(im.Event)
+	onGap   func(reason string)
+
+	srv    *server.Server
+	conn   *nats.Conn
+	queues []chan im.Event // capacity workerQueue each
+	wg     sync.WaitGroup
+	sub    *nats.Subscription
+}
+
+// New returns a bus that calls handle for every event, one call at a time per
+// addressed account, and onGap when events may have been lost.
+func New(c Config, handle func(im.Event), onGap func(reason string)) *Bus {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.ClusterID == "" {
+		c.ClusterID = "hongyan"
+	}
+	return &Bus{cfg: c, log: c.Log, subject: c.ClusterID + ".ev", handle: handle, onGap: onGap}
+}
+
+// Start connects and begins to deliver.
+func (b *Bus) Start(ctx context.Context) error {
+	opts := []nats.Option{
+		nats.Name("hongyan"), nats.MaxReconnects(-1), nats.ReconnectWait(200 * time.Millisecond),
+		nats.ReconnectBufSize(64 << 20), nats.RetryOnFailedConnect(false),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			b.log.Error("bus", "err", err)
+			if errors.Is(err, nats.ErrSlowConsumer) {
+				b.onGap("bus overrun")
+			}
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				b.log.Warn("bus disconnected", "err", err)
+			}
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) { b.onGap("bus reconnected") }),
+	}
+	addr := b.cfg.URL
+	if addr == "" {
+		auth, err := b.embed()
+		if err != nil {
+			return err
+		}
+		opts = append(opts, nats.InProcessServer(b.srv), nats.UserInfo("node", auth))
+	}
+	conn, err := nats.Connect(addr, opts...)
+	if err != nil {
+		b.shutdownServer()
+		return fmt.Errorf("connect the bus: %w", err)
+	}
+	b.conn = conn
+	for range workers {
+		q := make(chan im.Event, workerQueue)
+		b.queues = append(b.queues, q)
+		b.wg.Add(1)
+		go b.work(q)
+	}
+	if b.sub, err = conn.Subscribe(b.subject, b.receive); err == nil {
+		err = b.sub.SetPendingLimits(pendingMsgs, pendingBytes)
+	}
+	if err == nil {
+		err = conn.FlushTimeout(5 * time.Second)
+	}
+	if err != nil {
+		b.Stop(ctx)
+		return fmt.Errorf("subscribe to the bus: %w", err)
+	}
+	return nil
+}
+
+// Stop delivers what has arrived and closes the connection.
+func (b *Bus) Stop(context.Context) error {
+	if b.conn == nil {
+		return nil
+	}
+	b.conn.Flush()
+	if b.sub != nil {
+		b.sub.Unsubscribe()
+	}
+	b.conn.Close()
+	for _, q := range b.queues {
+		close(q)
+	}
+	b.wg.Wait()
+	b.conn = nil
+	b.shutdownServer()
+	return nil
+}
+
+func (b *Bus) shutdownServer() {
+	if b.srv != nil {
+		b.srv.Shutdown()
+		b.srv.WaitForShutdown()
+	}
+}
+
+// Ping says whether the bus carries.
+func (b *Bus) Ping(context.Context) error {
+	if b.conn == nil || !b.conn.IsConnected() {
+		return errors.New("bus not connected")
+	}
+	return nil
+}
+
+// Publish sends events in order.
+func (b *Bus) Publish(events ...im.Event) {
+	if len(events) == 0 || b.conn == nil {
+		return
+	}
+	buf := make([]byte, 0, 1024)
+	for i := range events {
+		buf = appendEvent(buf, &events[i])
+		if len(buf) >= maxFrame {
+			b.send(buf)
+			buf = buf[:0:0]
+		}
+	}
+	if len(buf) > 0 {
+		b.send(buf)
+	}
+}
+
+func (b *Bus) send(buf []byte) {
+	if err := b.conn.Publish(b.subject, buf); err != nil {
+		b.log.Error("publish", "err", err)
+		b.onGap("publish failed")
+	}
+}
+
+func (b *Bus) receive(m *nats.Msg) {
+	data := m.Data
+	for len(data) > 0 {
+		e, rest, err := readEvent(data)
+		if err != nil {
+			b.log.Error("malformed event", "err", err)
+			return
+		}
+		data = rest
+		b.queues[shard(e.App, e.To)] <- e
+	}
+}
+
+func (b *Bus) work(q chan im.Event) {
+	defer b.wg.Done()
+	for e := range q {
+		b.handle(e)
+	}
+}
+
+func shard(app, to string) uint32 {
+	h := uint32(2166136261)
+	for i := 0; i < len(app); i++ {
+		h = (h ^ uint32(app[i])) * 16777619
+	}
+	for i := 0; i < len(to); i++ {
+		h = (h ^ uint32(to[i])) * 16777619
+	}
+	return h % workers
+}
+
+// embed starts the embedded server. Without routes it opens no socket; with
+// them NATS needs a client listener too, which is loopback and authenticated.
+func (b *Bus) embed() (auth string, err error) {
+	raw := make([]byte, 16)
+	_, _ = rand.Read(raw)
+	auth = hex.EncodeToString(raw)
+	o := &server.Options{
+		ServerName: "hongyan-" + auth[:8], NoSigs: true, NoLog: true, DontListen: true,
+		Username: "node", Password: auth, MaxPayload: 8 << 20, MaxPending: pendingBytes,
+	}
+	if b.cfg.Cluster != "" {
+		if err := b.routes(o); err != nil {
+			return "", err
+		}
+	}
+	if b.srv, err = server.NewServer(o); err != nil {
+		return "", fmt.Errorf("embedded bus: %w", err)
+	}
+	b.srv.SetLogger(natsLog{b.log}, false, false)
+	b.srv.Start()
+	if !b.srv.ReadyForConnections(10 * time.Second) {
+		b.shutdownServer()
+		return "", errors.New("embedded bus did not start: is the --cluster address free?")
+	}
+	return auth, nil
+}
+
+func (b *Bus) routes(o *server.Options) error {
+	host, port, err := splitAddr(b.cfg.Cluster)
+	if err != nil {
+		return err
+	}
+	tlsConf, err := routeTLS(b.cfg.Secret)
+	if err != nil {
+		return err
+	}
+	o.DontListen, o.Host, o.Port = false, "127.0.0.1", server.RANDOM_PORT
+	o.Cluster = server.ClusterOpts{Name: b.cfg.ClusterID, Host: host, Port: port, Username: "route", Password: routePassword(b.cfg.Secret), TLSConfig: tlsConf, TLSTimeout: 5, NoAdvertise: true, PoolSize: -1}
+	for _, p := range b.cfg.Peers {
+		if _, _, err := splitAddr(p); err != nil {
+			return err
+		}
+		o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", User: url.UserPassword("route", routePassword(b.cfg.Secret)), Host: p})
+	}
+	return nil
+}
+
+func splitAddr(addr string) (string, int, error) {
+	host, p, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("cluster address %q: %w", addr, err)
+	}
+	port, err := strconv.Atoi(p)
+	if err != nil {
+		return "", 0, fmt.Errorf("cluster address %q: port is not a number", addr)
+	}
+	return host, port, nil
+}
+
+// natsLog passes on what an operator should see of the embedded server.
+type natsLog struct{ log *slog.Logger }
+
+func (l natsLog) Noticef(string, ...any) {}
+
+// Its warnings are about its own configuration, which is ours and fixed.
+func (l natsLog) Warnf(format string, v ...any)  { l.log.Debug("bus: " + fmt.Sprintf(format, v...)) }
+func (l natsLog) Fatalf(format string, v ...any) { l.log.Error("bus: " + fmt.Sprintf(format, v...)) }
+func (l natsLog) Errorf(format string, v ...any) { l.log.Error("bus: " + fmt.Sprintf(format, v...)) }
+func (l natsLog) Debugf(string, ...any)          {}
+func (l natsLog) Tracef(string, ...any)          {}
