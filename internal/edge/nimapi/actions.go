@@ -1,0 +1,182 @@
+package nimapi
+
+// Why endpoints are not served. The texts reach callers as `desc` of code 514.
+const (
+	noFriends       = "friend relations are not available on this server"
+	noRelations     = "black and mute lists are not available on this server"
+	noMsgOps        = "this message operation is not available on this server"
+	noNotices       = "custom system notifications are not available on this server"
+	noHistory       = "this history query is not available on this server"
+	noFiles         = "uploads through the server API are not available on this server"
+	noJobs          = "file jobs are not available on this server"
+	noTeams         = "teams are not available on this server"
+	noSuperTeams    = "super teams are not available on this server"
+	noRooms         = "chat rooms are not available on this server"
+	noSubscriptions = "online-state subscriptions are not available on this server"
+	noSignaling     = "signalling is not available on this server"
+	noTranslation   = "no translation engine is attached to this server"
+)
+
+// actions returns the rows of all signed endpoints, in the order of
+// docs/api/server-v1.json.
+func (a *API) actions() []action {
+	return []action{
+		{"user/create.action", form(a.userCreate)},
+		{"user/update.action", form(a.userUpdate)},
+		{"user/refreshToken.action", form(a.userRefreshToken)},
+		{"user/block.action", form(a.userBlock)},
+		{"user/unblock.action", form(a.userUnblock)},
+		{"user/mute.action", form(a.userMute)},
+		{"user/muteModule.action", form(a.userMuteModule)},
+		{"user/muteAv.action", form(a.userMuteAv)},
+		{"user/setDonnop.action", form(a.userSetDonnop)},
+		{"user/userOnlineStatus.action", form(a.userOnlineStatus)},
+
+		{"user/getUinfos.action", form(a.userGetUinfos)},
+		{"user/updateUinfo.action", form(a.userUpdateUinfo)},
+
+		{"friend/add.action", unsupported(noFriends)},
+		{"friend/update.action", unsupported(noFriends)},
+		{"friend/delete.action", unsupported(noFriends)},
+		{"friend/get.action", unsupported(noFriends)},
+		{"friend/getByAccid.action", unsupported(noFriends)},
+
+		{"user/setSpecialRelation.action", unsupported(noRelations)},
+		{"user/listBlackAndMuteList.action", unsupported(noRelations)},
+
+		{"msg/sendMsg.action", form(a.sendMsg)},
+		{"msg/sendBatchMsg.action", form(a.sendBatchMsg)},
+		{"msg/markReadMsg.action", unsupported(noMsgOps)},
+		{"msg/markReadTeamMsg.action", unsupported(noMsgOps)},
+		{"msg/recall.action", unsupported(noMsgOps)},
+		{"msg/delMsg.action", unsupported(noMsgOps)},
+		{"msg/delMsgOneWay.action", unsupported(noMsgOps)},
+		{"msg/delRoamSession.action", unsupported(noMsgOps)},
+		{"msg/broadcastMsg.action", unsupported(noMsgOps)},
+		{"history/delBroadcastMsgById.action", unsupported(noMsgOps)},
+
+		{"msg/sendAttachMsg.action", unsupported(noNotices)},
+		{"msg/sendBatchAttachMsg.action", unsupported(noNotices)},
+
+		{"history/querySessionMsg.action", form(a.querySessionMsg)},
+		{"history/queryTeamMsg.action", unsupported(noHistory)},
+		{"history/queryChatroomMsg.action", unsupported(noHistory)},
+		{"chatroom/deleteHistoryMessage.action", unsupported(noHistory)},
+		{"history/querySessionList.action", unsupported(noHistory)},
+		{"history/queryBroadcastMsgById.action", unsupported(noHistory)},
+		{"history/queryBroadcastMsg.action", unsupported(noHistory)},
+		{"history/queryUserEvents.action", unsupported(noHistory)},
+
+		{"msg/upload.action", unsupported(noFiles)},
+		{"msg/fileUpload.action", unsupported(noFiles)},
+
+		{"job/nos/del.action", unsupported(noJobs)},
+
+		{"team/create.action", unsupported(noTeams)},
+		{"team/add.action", unsupported(noTeams)},
+		{"team/kick.action", unsupported(noTeams)},
+		{"team/remove.action", unsupported(noTeams)},
+		{"team/update.action", unsupported(noTeams)},
+		{"team/query.action", unsupported(noTeams)},
+		{"team/queryDetail.action", unsupported(noTeams)},
+		{"team/getMarkReadInfo.action", unsupported(noTeams)},
+		{"team/changeOwner.action", unsupported(noTeams)},
+		{"team/addManager.action", unsupported(noTeams)},
+		{"team/removeManager.action", unsupported(noTeams)},
+		{"team/joinTeams.action", unsupported(noTeams)},
+		{"team/updateTeamNick.action", unsupported(noTeams)},
+		{"team/muteTeam.action", unsupported(noTeams)},
+		{"team/muteTlist.action", unsupported(noTeams)},
+		{"team/muteTlistAll.action", unsupported(noTeams)},
+		{"team/leave.action", unsupported(noTeams)},
+		{"team/listTeamMute.action", unsupported(noTeams)},
+		{"team/listMemberInfo.action", unsupported(noTeams)},
+		{"team/listOnlineUsers.action", unsupported(noTeams)},
+		{"team/listOnlineUserCount.action", unsupported(noTeams)},
+
+		{"superteam/create.action", unsupported(noSuperTeams)},
+		{"superteam/dismiss.action", unsupported(noSuperTeams)},
+		{"superteam/invite.action", unsupported(noSuperTeams)},
+		{"superteam/kick.action", unsupported(noSuperTeams)},
+		{"superteam/leave.action", unsupported(noSuperTeams)},
+		{"superteam/updateTinfo.action", unsupported(noSuperTeams)},
+		{"superteam/updateTlist.action", unsupported(noSuperTeams)},
+		{"superteam/updateTeamNick.action", unsupported(noSuperTeams)},
+		{"superteam/getTinfos.action", unsupported(noSuperTeams)},
+		{"superteam/joinTeams.action", unsupported(noSuperTeams)},
+		{"superteam/getTlists.action", unsupported(noSuperTeams)},
+		{"superteam/getMuteTlists.action", unsupported(noSuperTeams)},
+		{"superteam/changeOwner.action", unsupported(noSuperTeams)},
+		{"superteam/addManager.action", unsupported(noSuperTeams)},
+		{"superteam/removeManager.action", unsupported(noSuperTeams)},
+		{"superteam/mute.action", unsupported(noSuperTeams)},
+		{"superteam/muteTlist.action", unsupported(noSuperTeams)},
+		{"superteam/changeLevel.action", unsupported(noSuperTeams)},
+		{"superteam/sendMsg.action", unsupported(noSuperTeams)},
+		{"superteam/sendAttachMsg.action", unsupported(noSuperTeams)},
+		{"superteam/recallMsg.action", unsupported(noSuperTeams)},
+		{"superteam/queryHistoryMsg.action", unsupported(noSuperTeams)},
+		{"superteam/queryHistoryMsgByIds.action", unsupported(noSuperTeams)},
+
+		{"chatroom/create.action", unsupported(noRooms)},
+		{"chatroom/get.action", unsupported(noRooms)},
+		{"chatroom/getBatch.action", unsupported(noRooms)},
+		{"chatroom/update.action", unsupported(noRooms)},
+		{"chatroom/toggleCloseStat.action", unsupported(noRooms)},
+		{"chatroom/updateDelayClosePolicy.action", unsupported(noRooms)},
+		{"chatroom/queryUserRoomIds.action", unsupported(noRooms)},
+		{"chatroom/updateInOutNotification.action", unsupported(noRooms)},
+		{"chatroom/requestAddr.action", unsupported(noRooms)},
+		{"chatroom/kickMember.action", unsupported(noRooms)},
+		{"chatroom/setMemberRole.action", unsupported(noRooms)},
+		{"chatroom/updateMyRoomRole.action", unsupported(noRooms)},
+		{"chatroom/membersByPage.action", unsupported(noRooms)},
+		{"chatroom/queryMembersByRole.action", unsupported(noRooms)},
+		{"chatroom/queryMembers.action", unsupported(noRooms)},
+		{"chatroom/addRobot.action", unsupported(noRooms)},
+		{"chatroom/removeRobot.action", unsupported(noRooms)},
+		{"chatroom/cleanRobot.action", unsupported(noRooms)},
+		{"chatroom/temporaryMute.action", unsupported(noRooms)},
+		{"chatroom/muteRoom.action", unsupported(noRooms)},
+		{"stats/chatroom/topn.action", unsupported(noRooms)},
+
+		{"chatroom/tagTemporaryMute.action", unsupported(noRooms)},
+		{"chatroom/tagMembersCount.action", unsupported(noRooms)},
+		{"chatroom/tagMembersQuery.action", unsupported(noRooms)},
+		{"history/queryTagHistoryMsg.action", unsupported(noRooms)},
+		{"chatroom/queryTagHistoryMsg.action", unsupported(noRooms)},
+		{"chatroom/updateChatRoomRoleTag.action", unsupported(noRooms)},
+
+		{"chatroom/sendMsg.action", unsupported(noRooms)},
+		{"chatroom/sendMsgToSomeone.action", unsupported(noRooms)},
+		{"chatroom/batchSendMsg.action", unsupported(noRooms)},
+		{"chatroom/batchSendMsgToSomeone.action", unsupported(noRooms)},
+		{"chatroom/broadcast.action", unsupported(noRooms)},
+		{"chatroom/recall.action", unsupported(noRooms)},
+
+		{"chatroom/queueInit.action", unsupported(noRooms)},
+		{"chatroom/queueOffer.action", unsupported(noRooms)},
+		{"chatroom/queueBatchOffer.action", unsupported(noRooms)},
+		{"chatroom/queueBatchUpdateElements.action", unsupported(noRooms)},
+		{"chatroom/queueList.action", unsupported(noRooms)},
+		{"chatroom/queuePoll.action", unsupported(noRooms)},
+		{"chatroom/queueMultiGet.action", unsupported(noRooms)},
+		{"chatroom/queueDrop.action", unsupported(noRooms)},
+
+		{"event/subscribe/add.action", unsupported(noSubscriptions)},
+		{"event/subscribe/delete.action", unsupported(noSubscriptions)},
+		{"event/subscribe/batchdel.action", unsupported(noSubscriptions)},
+		{"event/subscribe/query.action", unsupported(noSubscriptions)},
+
+		{"signal/createRoom.action", unsupported(noSignaling)},
+		{"signal/delayRoom.action", unsupported(noSignaling)},
+		{"signal/getRoomInfo.action", unsupported(noSignaling)},
+		{"signal/closeRoom.action", unsupported(noSignaling)},
+		{"signal/invite.action", unsupported(noSignaling)},
+		{"signal/cancelInvite.action", unsupported(noSignaling)},
+		{"signal/kick.action", unsupported(noSignaling)},
+		{"signal/ctrlRoom.action", unsupported(noSignaling)},
+
+		{"translator/textMsg.action", unsupported(noTranslation)},
+	}
+}
