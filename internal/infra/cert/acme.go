@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/caddyserver/certmagic"
@@ -34,6 +35,7 @@ type acmeRun struct {
 	magic  *certmagic.Config
 	issuer *certmagic.ACMEIssuer
 	cancel context.CancelFunc
+	jobs   sync.WaitGroup
 }
 
 func newACME(cfg *config.Config, log *slog.Logger) *acme { return &acme{cfg: cfg, log: log} }
@@ -90,25 +92,51 @@ func (a *acme) Start(context.Context) error {
 	})
 	run.magic.Issuers = []certmagic.Issuer{run.issuer}
 	a.running.Store(run)
-	if err := run.magic.ManageAsync(ctx, domains); err != nil {
-		return errors.Join(fmt.Errorf("acme: %w", err), a.Stop(ctx))
+	for _, name := range domains {
+		run.jobs.Go(func() {
+			if err := run.obtain(ctx, name); err != nil && ctx.Err() == nil {
+				a.log.Error("acme: given up until the next start", "name", name, "err", err)
+			}
+		})
 	}
 	return nil
 }
 
-// Stop ends renewals. What is under way is continued at the next start, from the storage.
-func (a *acme) Stop(context.Context) error {
-	if run := a.running.Swap(nil); run != nil {
-		run.cancel()
-		run.cache.Stop()
+// obtain gets a certificate, with retries for weeks, unless the storage has one. This is what the library's ManageAsync
+// does, but in a goroutine that Stop can wait for. Once loaded, the library's cache keeps it renewed.
+func (r *acmeRun) obtain(ctx context.Context, name string) error {
+	if err := r.magic.ObtainCertAsync(ctx, name); err != nil {
+		return err
 	}
-	return nil
+	_, err := r.magic.CacheManagedCertificate(ctx, name)
+	return err
+}
+
+// Stop ends renewals. What is under way is continued at the next start, from the storage.
+func (a *acme) Stop(ctx context.Context) error {
+	run := a.running.Swap(nil)
+	if run == nil {
+		return nil
+	}
+	run.cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run.jobs.Wait()
+		run.cache.Stop()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("acme: requests under way do not end: %w", context.Cause(ctx))
+	}
 }
 
 func (a *acme) event(_ context.Context, event string, data map[string]any) error {
 	switch event {
 	case "cert_obtaining":
-		a.log.Info("acme: getting a certificate", "name", data["identifier"], "renewal", data["renewal"])
+		a.log.Info("acme: getting a certificate", "name", data["identifier"])
 	case "cert_obtained":
 		a.log.Info("acme: got a certificate", "name", data["identifier"], "renewal", data["renewal"])
 	case "cert_failed":
