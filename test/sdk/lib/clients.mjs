@@ -96,6 +96,10 @@ export class Client {
 
   connect() { return this.call('connect'); }
 
+  sendText(to, body, extra) { return this.call('msg.sendTextMsg', { scene: 'p2p', to: to.accid ?? to, body, ...extra }); }
+  history(to, extra) { return this.call('msgLog.getHistoryMsgs', { scene: 'p2p', to: to.accid ?? to, ...extra }); }
+  async session(peer) { return await this.call('session.getSession', { id: `p2p-${peer.accid ?? peer}` }) ?? undefined; }
+
   // A position in the event log, for "since".
   mark() { return this.events.length; }
 
@@ -164,7 +168,7 @@ class HostClient extends Client {
   raw(command, text) { return this.sandbox.__sdkRun(command, text); }
   frames() { return this.host.frames; }
   errors() { return [...this.host.errors, ...this.rejections]; }
-  drop() { this.host.dropSockets(); }
+  async drop() { this.host.dropSockets(); }
   setNetwork(connected) { this.host.setNetwork(connected); }
 
   async kill() { this.host.kill(); }
@@ -183,8 +187,40 @@ class PageClient extends Client {
   frames() { return this.frameLog; }
   errors() { return this.pageErrors; }
   setNetwork(connected) { return this.context.setOffline(!connected); }
+  // Chromium has no way to cut one socket; going offline and back makes the SDK lose and renew its connection.
+  async drop() {
+    const since = this.mark();
+    await this.context.setOffline(true);
+    await this.event('willReconnect', undefined, { since });
+    await this.context.setOffline(false);
+  }
+
   kill() { return this.close(); }
   async close() { await this.context?.close(); this.context = undefined; }
+}
+
+// What every packet from the server must look like, whatever it answers (docs/protocol/nim-core.md, rules 1 to 3 and 2.5).
+export function malformed(client) {
+  const bad = [];
+  for (const f of client.frames()) {
+    if (f.dir !== '<-' || !f.text.startsWith('3:::')) continue;
+    const p = JSON.parse(f.text.slice(4));
+    const report = (what) => bad.push(`${what}: ${f.text.slice(0, 400)}`);
+    for (const key of ['sid', 'cid', 'ser', 'code']) if (typeof p[key] !== 'number') report(`${key} is not a number`);
+    if (!Array.isArray(p.r)) { report('r is not a list'); continue; }
+    // Maps of 4-14 and 4-20 hold numbers; the inner body of the wrapped notifications is a packet of its own.
+    const plainMaps = p.sid === 4 && [14, 20, 1, 2, 10, 11].includes(p.cid);
+    const walk = (value, depth) => {
+      if (value === null) return report('null inside r');
+      if (Array.isArray(value)) { if (depth < 3) value.forEach((x) => walk(x, depth + 1)); return undefined; }
+      if (typeof value === 'object' && !plainMaps && Object.keys(value).every((k) => /^\d+$/.test(k))) {
+        for (const [k, x] of Object.entries(value)) if (typeof x !== 'string') report(`tag ${k} is ${x === null ? 'null' : typeof x}, not text`);
+      }
+      return undefined;
+    };
+    p.r.forEach((x) => walk(x, 0));
+  }
+  return bad;
 }
 
 export function deadline(promise, ms, message) {

@@ -20,6 +20,7 @@ export class Host {
     this.networkListeners = new Set();
     this.connected = true;
     this.dead = false;
+    this.deaf = false; // frames from the server are lost on the way: an answer that never came
     this.errors = []; // what the SDK threw inside a callback: an uncaught error in a real app
     this.parse = JSON.parse; // replaced by the realm's own, so that parsed answers belong to the SDK's realm
   }
@@ -113,6 +114,7 @@ export class Host {
     ws.on('open', () => { this.frame('--', `open ${url}`); fire(task.open, { header: {} }); });
     ws.on('message', (data, binary) => {
       const value = binary ? data : data.toString('utf8');
+      if (this.deaf) return;
       this.frame('<-', binary ? `binary, ${data.length} bytes` : value);
       fire(task.message, { data: value });
     });

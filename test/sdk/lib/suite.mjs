@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { Client, KINDS } from './clients.mjs';
+import { Client, KINDS, malformed } from './clients.mjs';
 import { haveChromium } from './browser.mjs';
 
 const OUT = fileURLToPath(new URL('../out/', import.meta.url));
@@ -40,7 +40,7 @@ export function suite(backend) {
         let failure;
         try {
           await body(ctx);
-          ctx.checkErrors(allow);
+          ctx.check(allow);
         } catch (e) {
           failure = e;
           ctx.printEvidence();
@@ -101,10 +101,12 @@ class Context {
 
   // Errors that the SDK threw inside its callbacks, or promises it left rejected, are errors in the app: the server answered
   // something the SDK cannot take.
-  checkErrors(allow) {
+  check(allow) {
     for (const client of this.clients) {
       const bad = client.errors().filter((e) => !isHarmless(e) && !allow(e));
       if (bad.length) throw new Error(`${client.name}: error inside the SDK: ${bad.map((e) => e?.stack ?? JSON.stringify(e)).join('\n')}`);
+      const packets = malformed(client);
+      if (packets.length) throw new Error(`${client.name}: malformed packets from the server:\n${packets.slice(0, 5).join('\n')}`);
     }
   }
 
