@@ -1,0 +1,195 @@
+package nimapi_test
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestHTTP(t *testing.T) {
+	n := newNode(t)
+	none := http.Header{}
+	for _, c := range []struct {
+		name, method, path, body string
+		head                     http.Header
+		status                   int
+		want                     string
+	}{
+		{"unknown path", "POST", "/nimserver/user/nothing.action", "", n.header(nil), 404, `{"code":404,"desc":"no such endpoint"}`},
+		{"GET on an action", "GET", "/nimserver/user/create.action", "", n.header(nil), 405, `{"code":405,"desc":"method not allowed"}`},
+		{"liveness GET", "GET", "/nimserver/health/liveness.action", "", none, 200, `{"code":200}`},
+		{"liveness POST", "POST", "/nimserver/health/liveness.action", "", none, 200, `{"code":200}`},
+		{"not served", "POST", "/nimserver/team/create.action", "x=1", n.header(nil), 200, `{"code":514,"desc":"teams are not available on this server"}`},
+		{"not served, unsigned", "POST", "/nimserver/team/create.action", "x=1", none, 200, `{"code":414,"desc":"bad http header"}`},
+		{"multipart", "POST", "/nimserver/user/create.action", "x", n.header(map[string]string{"Content-Type": "multipart/form-data; boundary=x"}), 200,
+			`{"code":414,"desc":"Content-Type must be application/x-www-form-urlencoded"}`},
+		{"JSON body", "POST", "/nimserver/user/create.action", `{"accid":"a"}`, n.header(map[string]string{"Content-Type": "application/json"}), 200,
+			`{"code":414,"desc":"Content-Type must be application/x-www-form-urlencoded"}`},
+		{"no content type", "POST", "/nimserver/user/unblock.action", "accid=ghost", n.header(map[string]string{"Content-Type": ""}), 200,
+			`{"code":414,"desc":"ghost is not registered"}`},
+		{"body too large", "POST", "/nimserver/user/create.action", "accid=" + strings.Repeat("a", 1<<20), n.header(nil), 200, `{"code":414,"desc":"body too large"}`},
+		{"upload is not served", "POST", "/nimserver/msg/fileUpload.action", "x", n.header(map[string]string{"Content-Type": "multipart/form-data; boundary=x"}), 200,
+			`{"code":514,"desc":"uploads through the server API are not available on this server"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := n.send(c.method, c.path, c.body, c.head)
+			if w.Code != c.status || w.Body.String() != c.want {
+				t.Errorf("HTTP %d %s", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+func TestAllocate(t *testing.T) {
+	n := newNode(t)
+	get := func(query string) string {
+		return n.send("GET", "/srv-sdk/allocate?sv=1&biz=1&p=go&"+query, "", http.Header{}).Body.String()
+	}
+	first := get("k=" + appKey)
+	tag, _ := field(t, first, "data", "md5").(string)
+	n.want(first, `{"code":200,"data":{"default.endpoint":"https://im.example.com:7443/nimserver","backup.endpoints":[],"ttl":30,"md5":"`+tag+`"}}`)
+	n.want(get("k="+appKey+"&md5="+tag), `{"code":304}`)
+	n.want(get("k=ghost"), `{"code":414,"desc":"unknown app"}`)
+}
+
+func TestAuthentication(t *testing.T) {
+	n := newNode(t)
+	n.register("alice")
+	const bad = `{"code":414,"desc":"bad http header"}`
+	stale := func(seconds int64) map[string]string {
+		cur := strconv.FormatInt(time.Now().Unix()+seconds, 10)
+		sum := sha1.Sum([]byte(appSecret + "nonce" + cur))
+		return map[string]string{"CurTime": cur, "CheckSum": hex.EncodeToString(sum[:])}
+	}
+	long := func(chars int) map[string]string {
+		nonce, cur := strings.Repeat("鸿", chars), strconv.FormatInt(time.Now().Unix(), 10)
+		sum := sha1.Sum([]byte(appSecret + nonce + cur))
+		return map[string]string{"Nonce": nonce, "CurTime": cur, "CheckSum": hex.EncodeToString(sum[:])}
+	}
+	for _, c := range []struct {
+		name   string
+		change map[string]string
+		want   string
+	}{
+		{"right", nil, `{"code":200}`},
+		{"upper-case sum", map[string]string{"CheckSum": strings.ToUpper(n.header(nil).Get("CheckSum"))}, `{"code":200}`},
+		{"no AppKey", map[string]string{"AppKey": ""}, bad},
+		{"no Nonce", map[string]string{"Nonce": ""}, bad},
+		{"no CurTime", map[string]string{"CurTime": ""}, bad},
+		{"no CheckSum", map[string]string{"CheckSum": ""}, bad},
+		{"unknown AppKey", map[string]string{"AppKey": "app2"}, bad},
+		{"other Nonce", map[string]string{"Nonce": "nonce2"}, bad},
+		{"wrong sum", map[string]string{"CheckSum": strings.Repeat("0", 40)}, bad},
+		{"CurTime no number", map[string]string{"CurTime": "now"}, bad},
+		{"almost too old", stale(-295), `{"code":200}`},
+		{"too old", stale(-310), bad},
+		{"almost too new", stale(295), `{"code":200}`},
+		{"too new", stale(310), bad},
+		{"128 characters of Nonce", long(128), `{"code":200}`},
+		{"129 characters of Nonce", long(129), bad},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := n.callAs(c.change, "user/unblock", "accid=alice"); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+	n.set(map[string]string{"rest_allow": "10.0.0.0/8"})
+	n.want(n.call("user/unblock", "accid=alice"), `{"code":315,"desc":"ip restricted"}`)
+	n.set(map[string]string{"rest_allow": "10.0.0.0/8,192.0.2.1"}) // httptest's address
+	n.want(n.call("user/unblock", "accid=alice"), `{"code":200}`)
+	if _, err := n.apps.SetDisabled(t.Context(), appKey, true); err != nil {
+		t.Fatal(err)
+	}
+	n.want(n.call("user/unblock", "accid=alice"), `{"code":403,"desc":"app disabled"}`)
+	n.want(n.callAs(map[string]string{"Nonce": "x"}, "user/unblock", "accid=alice"), bad)
+}
+
+func TestRateAndRequestID(t *testing.T) {
+	n := newNode(t)
+	n.register("alice")
+	id := func(id string) map[string]string { return map[string]string{"RequestId": id} }
+	const repeated, limited = `{"code":431,"desc":"HTTP request repeated"}`, `{"code":416,"desc":"frequency limit exceeded"}`
+
+	// A refused signature does not occupy the id, a wrong parameter does.
+	n.want(n.callAs(map[string]string{"RequestId": "1", "Nonce": "x"}, "user/unblock", "accid=alice"), `{"code":414,"desc":"bad http header"}`)
+	n.want(n.callAs(id("1"), "user/unblock", "accid=alice"), `{"code":200}`)
+	n.want(n.callAs(id("1"), "user/unblock", "accid=alice"), repeated)
+	n.want(n.callAs(id("1"), "user/block", "accid=alice"), repeated)
+	n.want(n.callAs(id("2"), "user/unblock"), `{"code":414,"desc":"accid missing"}`)
+	n.want(n.callAs(id("2"), "user/unblock", "accid=alice"), repeated)
+	n.ahead.Add(600_000)
+	n.want(n.callAs(id("1"), "user/unblock", "accid=alice"), `{"code":200}`)
+
+	n.set(map[string]string{"rest_rate": "2", "rest_block": "10"})
+	n.ahead.Add(60_000)
+	n.want(n.call("user/unblock", "accid=alice"), `{"code":200}`)
+	n.want(n.call("user/unblock", "accid=alice"), `{"code":200}`)
+	n.want(n.callAs(id("3"), "user/unblock", "accid=alice"), limited)
+	n.want(n.call("user/mute", "accid=alice", "mute=false"), `{"code":200}`)
+	n.ahead.Add(10_000)
+	n.want(n.callAs(id("3"), "user/unblock", "accid=alice"), `{"code":200}`)
+	for i := range 3 { // teams share a bucket
+		want := `{"code":514,"desc":"teams are not available on this server"}`
+		if i == 2 {
+			want = limited
+		}
+		n.want(n.call([]string{"team/create", "team/add", "team/query"}[i]), want)
+	}
+	n.want(n.call("superteam/create"), `{"code":514,"desc":"super teams are not available on this server"}`)
+
+	text := gathered(t, n.metrics)
+	for _, want := range []string{
+		`hongyan_rest_limited_total{/nimserver/team/query.action} 1`,
+		`hongyan_rest_requests_total{416 /nimserver/team/query.action} 1`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("metrics lack %s:\n%s", want, text)
+		}
+	}
+}
+
+// TestInternalErrorsStayInside: the caller gets a code, the log the cause, once.
+func TestInternalErrorsStayInside(t *testing.T) {
+	n := newNode(t)
+	if err := n.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := n.callAs(map[string]string{"RequestId": "request-7"}, "user/unblock", "accid=alice")
+	if code := field(t, got, "code").(json.Number).String(); code != "500" && code != "503" {
+		t.Errorf("answer %s", got)
+	}
+	if strings.Contains(got, "database") || strings.Contains(got, "sql") {
+		t.Errorf("internal text in %s", got)
+	}
+	if c := strings.Count(n.log.String(), "REST call failed"); c != 1 || !strings.Contains(n.log.String(), "request=request-7") {
+		t.Errorf("logged %d times: %s", c, n.log)
+	}
+}
+
+// TestOverTheWire runs a call through a real server and the stock client.
+func TestOverTheWire(t *testing.T) {
+	n := newNode(t)
+	s := httptest.NewServer(n.api)
+	defer s.Close()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/nimserver/user/create.action", strings.NewReader("accid=Alice01&name=Alice&token=t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(req.Header, n.header(nil))
+	res, err := s.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, _ := io.ReadAll(res.Body)
+	n.want(string(b), `{"code":200,"info":{"token":"t","accid":"alice01","name":"Alice"}}`)
+}

@@ -1,0 +1,235 @@
+package nimapi_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hongyan/internal/edge/nimapi"
+	"hongyan/internal/im"
+	"hongyan/internal/im/account"
+	"hongyan/internal/im/app"
+	"hongyan/internal/im/message"
+	"hongyan/internal/im/presence"
+	"hongyan/internal/infra/bus"
+	"hongyan/internal/infra/seal"
+	"hongyan/internal/infra/sqlstore"
+)
+
+const appKey, appSecret = "app1", "secret-of-app1"
+
+// node is the API on a real store and a real bus.
+type node struct {
+	t        *testing.T
+	api      *nimapi.API
+	apps     *app.Service
+	accounts *account.Service
+	messages *message.Service
+	presence *presence.Directory
+	events   chan im.Event
+	ahead    atomic.Int64 // ms the API's clock runs ahead
+	log      *syncBuffer
+	metrics  *prometheus.Registry
+	store    *sqlstore.Store
+}
+
+func newNode(t *testing.T) *node {
+	t.Helper()
+	ctx := t.Context()
+	keys, err := seal.New(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{t: t, events: make(chan im.Event, 1000), log: &syncBuffer{}, metrics: prometheus.NewRegistry()}
+	log := slog.New(slog.NewTextHandler(n.log, nil))
+	store, err := sqlstore.Open(ctx, sqlstore.Config{Dir: t.TempDir(), Keys: keys, Clock: time.Now, Log: log, Relaxed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.store = store
+	b := bus.New(bus.Config{Log: log}, func(e im.Event) { n.events <- e }, func(string) {})
+	if err := b.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = store.Close()
+		_ = b.Stop(context.Background())
+	})
+	clock := im.Clock(func() time.Time { return time.Now().Add(time.Duration(n.ahead.Load()) * time.Millisecond) })
+	n.apps = app.New(store, clock)
+	n.accounts = account.New(account.Config{Store: store, Clock: clock, TokenKey: keys.TokenKey()})
+	n.messages = message.New(store, n.accounts, b, clock)
+	n.presence = presence.NewDirectory(0, clock)
+	if _, err := n.apps.Ensure(ctx, appKey, appSecret, "", ""); err != nil {
+		t.Fatal(err)
+	}
+	n.api = nimapi.New(nimapi.Config{
+		Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Bus: b, Clock: clock,
+		Log: log, Metrics: n.metrics, PublicURL: "https://im.example.com:7443",
+	})
+	return n
+}
+
+// header signs a call and changes what a case changes.
+func (n *node) header(change map[string]string) http.Header {
+	h := http.Header{}
+	cur := strconv.FormatInt(time.Now().Add(time.Duration(n.ahead.Load())*time.Millisecond).Unix(), 10)
+	sum := sha1.Sum([]byte(appSecret + "nonce" + cur))
+	h.Set("AppKey", appKey)
+	h.Set("Nonce", "nonce")
+	h.Set("CurTime", cur)
+	h.Set("CheckSum", hex.EncodeToString(sum[:]))
+	h.Set("Content-Type", "application/x-www-form-urlencoded;charset=utf-8")
+	for k, v := range change {
+		h.Del(k)
+		if v != "" {
+			h.Set(k, v)
+		}
+	}
+	return h
+}
+
+func (n *node) send(method, path, body string, h http.Header) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header = h
+	w := httptest.NewRecorder()
+	n.api.ServeHTTP(w, r)
+	return w
+}
+
+// call makes a signed call with name=value pairs and returns the answer's text.
+func (n *node) call(path string, pairs ...string) string {
+	n.t.Helper()
+	return n.callAs(nil, path, pairs...)
+}
+
+func (n *node) callAs(change map[string]string, path string, pairs ...string) string {
+	n.t.Helper()
+	v := url.Values{}
+	for _, p := range pairs {
+		name, value, _ := strings.Cut(p, "=")
+		v.Add(name, value)
+	}
+	w := n.send("POST", "/nimserver/"+path+".action", v.Encode(), n.header(change))
+	if w.Code != 200 || w.Header().Get("Content-Type") != "application/json; charset=utf-8" {
+		n.t.Errorf("%s: HTTP %d, %v", path, w.Code, w.Header())
+	}
+	return w.Body.String()
+}
+
+// want compares an answer as text: order and types are part of the contract.
+func (n *node) want(got, want string) {
+	n.t.Helper()
+	if got != want {
+		n.t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func (n *node) register(accids ...string) {
+	n.t.Helper()
+	for _, id := range accids {
+		if _, _, err := n.accounts.Register(n.t.Context(), appKey, id, "token-"+id, account.CardUpdate{}); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+}
+
+func (n *node) set(pairs map[string]string) {
+	n.t.Helper()
+	if _, err := n.apps.Set(n.t.Context(), appKey, pairs); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// login says with which code a static token is answered.
+func (n *node) login(accid, token string) im.Code {
+	n.t.Helper()
+	a, _ := n.apps.Get(appKey)
+	_, err := n.accounts.Authenticate(n.t.Context(), a, account.Login{Accid: accid, Token: token})
+	return im.CodeOf(err)
+}
+
+func (n *node) event(kind im.EventKind) im.Event {
+	n.t.Helper()
+	for {
+		select {
+		case e := <-n.events:
+			if e.Kind == kind {
+				return e
+			}
+		case <-time.After(5 * time.Second):
+			n.t.Fatalf("no event of kind %d", kind)
+		}
+	}
+}
+
+// field digs into an answer.
+func field(t *testing.T, answer string, path ...string) any {
+	t.Helper()
+	var v any
+	d := json.NewDecoder(strings.NewReader(answer))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		t.Fatalf("%s: %v", answer, err)
+	}
+	for _, p := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			t.Fatalf("%s has no %v", answer, path)
+		}
+		v = m[p]
+	}
+	return v
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// gathered prints counters with their label values.
+func gathered(t *testing.T, reg *prometheus.Registry) string {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			var labels []string
+			for _, l := range m.GetLabel() {
+				labels = append(labels, l.GetValue())
+			}
+			fmt.Fprintf(&b, "%s{%s} %v\n", f.GetName(), strings.Join(labels, " "), m.GetCounter().GetValue())
+		}
+	}
+	return b.String()
+}
