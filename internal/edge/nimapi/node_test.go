@@ -21,13 +21,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hongyan/internal/edge/nimapi"
+	"hongyan/internal/hytest"
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/presence"
 	"hongyan/internal/infra/bus"
-	"hongyan/internal/infra/seal"
 	"hongyan/internal/infra/sqlstore"
 )
 
@@ -51,28 +51,18 @@ type node struct {
 func newNode(t *testing.T) *node {
 	t.Helper()
 	ctx := t.Context()
-	keys, err := seal.New(bytes.Repeat([]byte{7}, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := &node{t: t, events: make(chan im.Event, 1000), log: &syncBuffer{}, metrics: prometheus.NewRegistry()}
 	log := slog.New(slog.NewTextHandler(n.log, nil))
-	store, err := sqlstore.Open(ctx, sqlstore.Config{Dir: t.TempDir(), Keys: keys, Clock: time.Now, Log: log, Relaxed: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.store = store
 	b := bus.New(bus.Config{Log: log}, func(e im.Event) { n.events <- e }, func(string) {})
 	if err := b.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = store.Close()
-		_ = b.Stop(context.Background())
-	})
+	t.Cleanup(func() { _ = b.Stop(context.Background()) })
+	store := hytest.Store(t, func(c *sqlstore.Config) { c.Log = log }) // closed before the bus: it publishes
+	n.store = store
 	clock := im.Clock(func() time.Time { return time.Now().Add(time.Duration(n.ahead.Load()) * time.Millisecond) })
 	n.apps = app.New(store, clock)
-	n.accounts = account.New(account.Config{Store: store, Clock: clock, TokenKey: keys.TokenKey()})
+	n.accounts = account.New(account.Config{Store: store, Clock: clock, TokenKey: hytest.Keys(t).TokenKey()})
 	n.messages = message.New(store, n.accounts, b, clock)
 	n.presence = presence.NewDirectory(0, clock)
 	if _, err := n.apps.Ensure(ctx, appKey, appSecret, "", ""); err != nil {
