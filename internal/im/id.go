@@ -74,3 +74,6 @@ func IDNode(id int64) int { return int(id >> idSeqBits & MaxNode) }
 
 // IDTimeMs returns the creation time inside an id, in ms since 1970.
 func IDTimeMs(id int64) int64 { return id>>(idNodeBits+idSeqBits) + idEpochMs }
+
+// FirstIDAt returns the smallest id of a moment given in ms since 1970.
+func FirstIDAt(ms int64) int64 { return (ms - idEpochMs) << (idNodeBits + idSeqBits) }

@@ -1,12 +1,186 @@
-// Package server is the composition root: it builds every part of the process and starts and stops them in order.
+// Package server is the composition root: it builds every part of the process
+// and starts and stops them in order. It holds no rule and no protocol.
 package server
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"hongyan/internal/config"
+	"hongyan/internal/edge/gateway"
+	"hongyan/internal/edge/gateway/chatroomgw"
+	"hongyan/internal/edge/gateway/nimgw"
+	"hongyan/internal/edge/gateway/qchatgw"
+	"hongyan/internal/edge/lbs"
+	"hongyan/internal/edge/nimapi"
+	"hongyan/internal/im"
+	"hongyan/internal/im/account"
+	"hongyan/internal/im/app"
+	"hongyan/internal/im/message"
+	"hongyan/internal/im/presence"
+	"hongyan/internal/im/session"
+	"hongyan/internal/infra/bus"
+	"hongyan/internal/infra/cert"
+	"hongyan/internal/infra/hook"
+	"hongyan/internal/infra/seal"
+	"hongyan/internal/infra/sqlstore"
+	"hongyan/internal/lifecycle"
+	"hongyan/internal/obs"
+	"hongyan/internal/obs/metrics"
 )
 
-// Run serves until ctx ends.
-func Run(context.Context, *config.Config) error { return errors.New("server: not built yet") }
+// Run serves until ctx ends, then drains. A nil error is a clean end.
+func Run(ctx context.Context, cfg *config.Config) error {
+	s, err := New(ctx, cfg, slog.Default())
+	if err != nil {
+		return err
+	}
+	if err := s.Start(ctx); err != nil {
+		return errors.Join(err, s.store.Close())
+	}
+	var fatal error
+	select {
+	case <-ctx.Done():
+	case <-s.store.Lost():
+		fatal = errors.New("the node number was lost to another process: is the clock sound, does the database answer?")
+	case fatal = <-s.web.failed:
+	}
+	s.log.Info("draining", "limit", cfg.DrainTimeout)
+	s.health.SetDraining()
+	s.gateway.Drain()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.DrainTimeout)
+	defer cancel()
+	return errors.Join(fatal, s.life.Stop(stop))
+}
+
+// Server is one built process.
+type Server struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	store    *sqlstore.Store
+	apps     *app.Service
+	accounts *account.Service
+	messages *message.Service
+	gateway  *gateway.Gateway
+	cluster  *presence.Cluster
+	bus      *bus.Bus
+	health   *obs.Health
+	web      *web
+	life     *lifecycle.Manager
+	changes  *changes
+}
+
+// New opens the store and builds everything else on it; nothing listens yet.
+func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, error) {
+	keys, err := seal.Load(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	certs, err := cert.New(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.DB, Dir: cfg.Data, Keys: keys, Clock: time.Now, Log: log,
+		NodeKind: "serve", Relaxed: cfg.CommitSync == config.CommitNormal, CommitDelay: cfg.Faults.CommitDelay})
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: log, store: store, health: obs.NewHealth(log), life: lifecycle.New(log)}
+	if err := s.build(ctx, keys, certs); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Source) error {
+	cfg, log, clock := s.cfg, s.log, im.Clock(time.Now)
+	registry := metrics.NewRegistry()
+	s.apps = app.New(s.store, clock)
+	if err := s.apps.Reload(ctx); err != nil {
+		return err
+	}
+	for _, a := range cfg.Apps {
+		if _, err := s.apps.Ensure(ctx, a.Key, a.Secret.Reveal(), a.Org, a.App); err != nil {
+			return fmt.Errorf("--app %s: %w", a.Key, err)
+		}
+	}
+	hooks := hook.New(hook.Config{AllowPrivate: cfg.HookPrivate, Clock: clock, Log: log, Metrics: registry})
+	s.accounts = account.New(account.Config{Store: s.store, Clock: clock, TokenKey: keys.TokenKey(), Verdict: hooks.Login})
+	node := s.store.IDs().Node()
+	dir := presence.NewDirectory(node, clock)
+	s.bus = bus.New(bus.Config{URL: cfg.Bus, Cluster: cfg.Cluster, Peers: cfg.Peers, Secret: cfg.ClusterSecret.Reveal(), Log: log},
+		s.event, func(reason string) {
+			log.Warn("events may have been lost; clients reconnect and sync", "reason", reason)
+			s.gateway.CloseAll(gateway.ReasonBusGap)
+		})
+	s.messages = message.New(s.store, s.accounts, s.bus, clock)
+	sessions := session.New(s.store, s.bus, clock)
+	loginLog := account.NewLoginLog(s.accounts, s.store.IDs())
+	public := cfg.PublicAddr()
+	addr := clientAddr{cfg}
+	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Directory: dir, Bus: s.bus,
+		LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public})
+	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
+	s.gateway = gateway.New(gateway.Config{Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
+		ClientAddr: addr.of, MaxFrame: cfg.Gateway.MaxFrameBytes, LoginTimeout: cfg.Gateway.LoginTimeout,
+		PacketRate: cfg.Gateway.PacketRate, PacketBurst: cfg.Gateway.PacketBurst, MaxConnections: cfg.Gateway.MaxConnections,
+		SendQueue: cfg.Gateway.SendQueueBytes, AllowConnect: connect.Allow}, nim, qchatgw.New(), chatroomgw.New())
+	many := cfg.Cluster != "" || cfg.Bus != ""
+	s.cluster = presence.NewCluster(dir, s.bus, clock, many, func(d *presence.Device) {
+		s.gateway.Handle(im.Event{Kind: im.EventDeviceDown, App: d.App, To: d.Accid, Body: d.Encode()})
+	})
+	s.changes = newChanges(s)
+	rest := nimapi.New(nimapi.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Presence: dir, Bus: s.bus, Clock: clock, Log: log,
+		Metrics: registry, TrustedIP: addr.ip, PublicURL: "https://" + public})
+	s.web = newWeb(cfg, log, certs, router{
+		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest,
+	})
+	s.health.AddCheck("database", s.store.Ping)
+	s.health.AddCheck("bus", s.bus.Ping)
+	s.compose(registry, certs, loginLog, hooks)
+	return nil
+}
+
+// compose declares the order of start; stop is the reverse: no new work, then
+// the connections, then what writes behind them, then the bus and the store.
+func (s *Server) compose(registry *prometheus.Registry, certs cert.Source, loginLog *account.LoginLog, hooks *hook.Client) {
+	s.life.Add(lifecycle.Component{Name: "store", Stop: func(context.Context) error { return s.store.Close() }})
+	s.life.Add(lifecycle.Component{Name: "hooks", Stop: func(context.Context) error { hooks.Close(); return nil }})
+	s.life.AddService("bus", s.bus, 0)
+	for name, run := range map[string]func(context.Context){"delivery acknowledgements": s.messages.Acks().Run, "login records": loginLog.Run} {
+		s.life.AddService(name, newLoop(run), 0)
+	}
+	s.life.AddService("change log", newLoop(s.changes.run), 0)
+	s.life.AddService("cluster", newLoop(s.cluster.Run), 0)
+	s.life.AddService("gateway", s.gateway, s.cfg.DrainTimeout)
+	s.life.AddService("metrics", metrics.NewPrivate(metrics.PrivateOptions{Addr: s.cfg.Metrics, Optional: !s.cfg.IsSet("metrics"),
+		Gatherer: registry, Health: s.health, Log: s.log}), 0)
+	s.life.AddService("listeners", s.web, 0)
+	s.life.AddService("certificates", certs, 0)
+}
+
+// Start starts everything and logs the ready line.
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.life.Start(ctx); err != nil {
+		return err
+	}
+	s.health.SetReady()
+	args := []any{"public", s.cfg.PublicAddr(), "node", s.store.IDs().Node()}
+	for _, l := range s.web.addrs() {
+		args = append(args, l.name, l.addr)
+	}
+	s.log.Info("ready", args...)
+	return nil
+}
+
+// event is every event of the bus.
+func (s *Server) event(ev im.Event) {
+	if s.cluster.Observe(ev) {
+		s.gateway.Handle(ev)
+	}
+}

@@ -1,0 +1,424 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hongyan/internal/edge/wire"
+	"hongyan/internal/im"
+	"hongyan/internal/im/app"
+	"hongyan/internal/im/message"
+	"hongyan/internal/im/presence"
+)
+
+// Product is what one SDK product (NIM, QChat, Chatroom) adds to the gateway.
+type Product interface {
+	Name() string
+	Rows() []Row
+	// Event sends what an event means to the sessions of the account it is
+	// addressed to, on this node and of this product.
+	Event(ev im.Event, sessions []*Session)
+	// Closed tells that a logged-in session has ended.
+	Closed(s *Session, r Reason)
+}
+
+// Config is what a Gateway needs. Times are durations, sizes bytes.
+type Config struct {
+	Apps           *app.Service
+	Directory      *presence.Directory
+	Bus            im.Publisher
+	Clock          im.Clock
+	Log            *slog.Logger
+	Metrics        prometheus.Registerer
+	ClientAddr     func(*http.Request) netip.AddrPort // behind trusted proxies too
+	MaxFrame       int
+	LoginTimeout   time.Duration
+	PacketRate     float64 // packets per second and connection, 0 = no limit
+	PacketBurst    int
+	MaxConnections int // 0 = no limit
+	SendQueue      int // bytes
+	AllowConnect   func(netip.Addr) bool
+}
+
+// Silence and heartbeat of the socket (docs/protocol/nim-core.md section 2.8):
+// the client closes after silenceTold without a frame, we send one every
+// heartbeatEvery and close a client that was silent for silenceLimit.
+const (
+	silenceTold    = 60
+	heartbeatEvery = 25 * time.Second
+	silenceLimit   = 90 * time.Second
+	writeLimit     = 15 * time.Second
+	leaveLimit     = 3 * time.Second
+	sweepEvery     = time.Second
+)
+
+// Gateway accepts and owns all client connections of a node.
+type Gateway struct {
+	cfg      Config
+	log      *slog.Logger
+	metrics  *metrics
+	buffers  *bufferPool
+	packets  *packetPool
+	hub      *hub
+	products []Product
+	tables   map[string]map[wire.ID]*boundRow
+	firsts   map[wire.ID]*boundRow
+
+	ctx      context.Context // ends when the gateway stops
+	stop     context.CancelFunc
+	wg       sync.WaitGroup // every goroutine of every session
+	draining atomic.Bool
+
+	mu       sync.Mutex // guards sessions
+	sessions map[*Session]struct{}
+}
+
+type boundRow struct {
+	Row
+	count prometheus.Counter
+}
+
+// New returns a gateway; Start it before it serves.
+func New(c Config, products ...Product) *Gateway {
+	ctx, stop := context.WithCancel(context.Background())
+	g := &Gateway{cfg: c, log: c.Log, metrics: newMetrics(c.Metrics), buffers: newBufferPool(), packets: newPacketPool(),
+		hub: newHub(), products: products, tables: map[string]map[wire.ID]*boundRow{}, firsts: map[wire.ID]*boundRow{},
+		ctx: ctx, stop: stop, sessions: map[*Session]struct{}{}}
+	for _, p := range products {
+		t := map[wire.ID]*boundRow{}
+		for _, r := range p.Rows() {
+			b := &boundRow{Row: r, count: g.metrics.requests.WithLabelValues(r.Command.Name, "")}
+			if old := t[r.Command.ID()]; old == nil || old.Push {
+				t[r.Command.ID()] = b
+			}
+			if old := g.firsts[r.Command.ID()]; old == nil || !old.BeforeLogin {
+				g.firsts[r.Command.ID()] = b
+			}
+		}
+		g.tables[p.Name()] = t
+	}
+	return g
+}
+
+func (g *Gateway) row(s *Session, id wire.ID) (*boundRow, bool) {
+	table := g.firsts
+	if l := s.login.Load(); l != nil {
+		table = g.tables[l.Product]
+	}
+	r, ok := table[id]
+	return r, ok
+}
+
+func (g *Gateway) nowMs() int64 { return g.cfg.Clock.NowMs() }
+
+// Start begins to look after connections.
+func (g *Gateway) Start(context.Context) error {
+	g.wg.Add(1)
+	go g.sweep()
+	return nil
+}
+
+// ServeHTTP serves /socket.io/1/: the handshake and the WebSocket upgrade.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rest := strings.TrimPrefix(r.URL.Path, "/socket.io/1")
+	switch {
+	case strings.HasPrefix(rest, "/websocket/"):
+		g.upgrade(w, r)
+	case rest == "" || rest == "/":
+		g.handshake(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// handshake answers `<id>:<silence>:<close>:<transports>`. It is the place to
+// refuse: a refused upgrade leaves the SDK's connect() pending for ever
+// (docs/protocol/nim-core.md rule 9).
+func (g *Gateway) handshake(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Cache-Control", "no-store")
+	if r.Method == http.MethodOptions {
+		h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+		h.Set("Access-Control-Allow-Headers", "content-type")
+		h.Set("Access-Control-Max-Age", "86400")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if reason := g.refuse(r); reason != "" {
+		g.metrics.handshakes.WithLabelValues(reason).Inc()
+		h.Set("Retry-After", "5")
+		http.Error(w, "busy: "+reason, http.StatusServiceUnavailable)
+		return
+	}
+	g.metrics.handshakes.WithLabelValues("ok").Inc()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(newID() + ":" + strconv.Itoa(silenceTold) + ":" + strconv.Itoa(silenceTold) + ":websocket"))
+}
+
+func (g *Gateway) refuse(r *http.Request) string {
+	switch {
+	case g.draining.Load():
+		return "draining"
+	case g.full():
+		return "full"
+	case g.cfg.AllowConnect != nil && !g.cfg.AllowConnect(g.cfg.ClientAddr(r).Addr()):
+		return "too many connections from this address"
+	}
+	return ""
+}
+
+func (g *Gateway) full() bool {
+	if g.cfg.MaxConnections == 0 {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.sessions) >= g.cfg.MaxConnections
+}
+
+// upgrade turns the request into a session and returns: the session's reader
+// is a goroutine of its own, so that nothing of net/http stays behind.
+func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
+	if g.draining.Load() || g.full() {
+		http.Error(w, "busy", http.StatusServiceUnavailable)
+		return
+	}
+	peer := g.cfg.ClientAddr(r)
+	conn, rw, _, err := ws.HTTPUpgrader{}.Upgrade(r, w)
+	if err != nil {
+		return // the upgrader has answered
+	}
+	var early []byte
+	if n := rw.Reader.Buffered(); n > 0 {
+		early, _ = rw.Reader.Peek(n)
+	}
+	c := newWSConn(conn, g.buffers, g.cfg.MaxFrame, early)
+	now := g.nowMs()
+	s := &Session{ID: newID(), gw: g, conn: c, Peer: peer, openedMs: now, beatMs: now}
+	s.out = writer{conn: c, limit: g.cfg.SendQueue, pool: g.buffers, wg: &g.wg}
+	s.lastRead.Store(now)
+	g.mu.Lock()
+	g.sessions[s] = struct{}{}
+	g.mu.Unlock()
+	g.metrics.connections.Inc()
+	s.PutFrame(connectFrame)
+	g.wg.Add(1)
+	go func() {
+		defer g.wg.Done()
+		s.readLoop()
+		g.closed(s)
+	}()
+}
+
+var (
+	connectFrame   = Frame([]byte(wire.ConnectFrame))
+	heartbeatFrame = Frame([]byte(wire.HeartbeatFrame))
+)
+
+// LogIn makes s a session of its account: from now on it is found by events.
+func (s *Session) LogIn(l *Login) {
+	g := s.gw
+	s.login.Store(l)
+	g.hub.add(l.Device.Key(), s)
+	g.cfg.Directory.Put(l.Device)
+	g.metrics.logins.Inc()
+	g.cfg.Bus.Publish(im.Event{Kind: im.EventDeviceUp, App: l.Device.App, To: l.Device.Accid, Origin: s.ID, Body: l.Device.Encode()})
+}
+
+// closed ends a session whose reader has ended.
+func (g *Gateway) closed(s *Session) {
+	g.mu.Lock()
+	delete(g.sessions, s)
+	g.mu.Unlock()
+	g.metrics.connections.Dec()
+	r := ReasonConnectionLost
+	if p := s.reason.Load(); p != nil {
+		r = *p
+	}
+	g.metrics.closed.WithLabelValues(string(r)).Inc()
+	g.offline(s, r)
+}
+
+// Leave takes a session that logged out offline at once. The client closes the
+// socket when it has the answer; one that does not is closed by the sweep.
+func (s *Session) Leave(r Reason) {
+	s.reason.CompareAndSwap(nil, &r)
+	s.leaveMs.Store(s.gw.nowMs())
+	s.gw.offline(s, r)
+}
+
+// offline ends the login of a session, once.
+func (g *Gateway) offline(s *Session, r Reason) {
+	l := s.login.Load()
+	if l == nil || !s.gone.CompareAndSwap(false, true) {
+		return
+	}
+	g.hub.remove(l.Device.Key(), s)
+	g.metrics.logins.Dec()
+	if g.cfg.Directory.Remove(l.Device) {
+		g.cfg.Bus.Publish(im.Event{Kind: im.EventDeviceDown, App: l.Device.App, To: l.Device.Accid, Origin: s.ID, Body: l.Device.Encode()})
+	}
+	for _, p := range g.products {
+		if p.Name() == l.Product {
+			p.Closed(s, r)
+		}
+	}
+}
+
+// Handle delivers an event of the bus to the sessions it is addressed to.
+func (g *Gateway) Handle(ev im.Event) {
+	sessions := g.hub.of(ev.App, ev.To)
+	if len(sessions) == 0 || len(sessions) == 1 && sessions[0].ID == ev.Origin {
+		return
+	}
+	for _, p := range g.products {
+		mine := sessions
+		for i, s := range sessions {
+			if s.login.Load().Product == p.Name() {
+				continue
+			}
+			mine = append([]*Session(nil), sessions[:i]...)
+			for _, s := range sessions[i+1:] {
+				if s.login.Load().Product == p.Name() {
+					mine = append(mine, s)
+				}
+			}
+			break
+		}
+		if len(mine) > 0 {
+			p.Event(ev, mine)
+		}
+	}
+}
+
+// Offer delivers a message frame to a session according to its sync state. A
+// position is given for messages the client will acknowledge.
+func (s *Session) Offer(id int64, at message.Position, track bool, frame []byte) {
+	s.gw.metrics.delivered.Inc()
+	if !s.live.offer(heldEvent{id: id, at: at, frame: frame}, track, s.gw.nowMs(), s.PutFrame) {
+		s.Close(ReasonSyncOverflow)
+	}
+}
+
+// CloseAll ends every connection for a reason; the SDKs reconnect and sync.
+func (g *Gateway) CloseAll(r Reason) {
+	for _, s := range g.all() {
+		s.Finish(r)
+	}
+}
+
+func (g *Gateway) all() []*Session {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := make([]*Session, 0, len(g.sessions))
+	for s := range g.sessions {
+		out = append(out, s)
+	}
+	return out
+}
+
+// Drain refuses new connections from now on.
+func (g *Gateway) Drain() { g.draining.Store(true) }
+
+// Stop lets requests under way finish, closes all connections and waits for
+// their goroutines, as long as ctx allows.
+func (g *Gateway) Stop(ctx context.Context) error {
+	g.Drain()
+	g.waitIdle(ctx)
+	g.CloseAll(ReasonDraining)
+	done := make(chan struct{})
+	go func() { g.wg.Wait(); close(done) }()
+	t := time.NewTimer(time.Second)
+	defer t.Stop()
+	g.stop()
+	select {
+	case <-done:
+		return nil
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	// Peers that do not read keep their writers: cut them off.
+	for _, s := range g.all() {
+		s.Close(ReasonDraining)
+	}
+	<-done
+	return nil
+}
+
+// waitIdle waits until no session has a request under way.
+func (g *Gateway) waitIdle(ctx context.Context) {
+	t := time.NewTicker(10 * time.Millisecond)
+	defer t.Stop()
+	for {
+		busy := false
+		for _, s := range g.all() {
+			s.inMu.Lock()
+			busy = busy || s.running || s.submitted > 0
+			s.inMu.Unlock()
+		}
+		if !busy {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// sweep looks after time-outs and heartbeats once a second: one goroutine
+// instead of timers per connection.
+func (g *Gateway) sweep() {
+	defer g.wg.Done()
+	t := time.NewTicker(sweepEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-g.ctx.Done():
+			return
+		case <-t.C:
+		}
+		now := g.nowMs()
+		for _, s := range g.all() {
+			g.sweepOne(s, now)
+		}
+	}
+}
+
+func (g *Gateway) sweepOne(s *Session, now int64) {
+	switch busy := s.out.busySince.Load(); {
+	case s.login.Load() == nil && now-s.openedMs > g.cfg.LoginTimeout.Milliseconds():
+		s.Close(ReasonNoLogin)
+	case now-s.lastRead.Load() > silenceLimit.Milliseconds():
+		s.Close(ReasonSilent)
+	case busy != 0 && now-busy > writeLimit.Milliseconds():
+		s.Close(ReasonSlowClient)
+	case s.leaveMs.Load() != 0 && now-s.leaveMs.Load() > leaveLimit.Milliseconds():
+		s.Close(ReasonLogout)
+	default:
+		if now-s.beatMs > heartbeatEvery.Milliseconds() {
+			s.beatMs = now
+			s.PutFrame(heartbeatFrame)
+		}
+	}
+}
+
+func newID() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return hex.EncodeToString(b[:])
+}

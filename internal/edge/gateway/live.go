@@ -1,0 +1,142 @@
+package gateway
+
+import (
+	"sync"
+
+	"hongyan/internal/im"
+	"hongyan/internal/im/message"
+)
+
+const (
+	// maxHeld bounds what happens to an account while one of its devices is
+	// between login and the end of its sync.
+	maxHeld = 2000
+	// maxUnacked bounds the delivered messages whose acknowledgement is awaited
+	// in memory; older ones are looked up in the store.
+	maxUnacked = 1000
+	// syncedFor is how long a session remembers which recent messages its sync
+	// contained: events of them that arrive later are not delivered again.
+	syncedFor = 60_000
+)
+
+// liveState decides, for one session, whether an event reaches it now, later or
+// never: between login and the answer of 5-1 events wait, and what the sync has
+// delivered is not delivered again (docs/protocol/nim-core.md section 4.3).
+type liveState struct {
+	mu      sync.Mutex // guards the rest
+	on      bool
+	held    []heldEvent
+	synced  map[int64]struct{} // ids of recent messages that the sync contained
+	untilMs int64              // when synced may be forgotten
+	unacked map[int64]message.Position
+}
+
+type heldEvent struct {
+	id    int64
+	at    message.Position
+	frame []byte
+}
+
+// offer passes an event to send now, keeps it, or drops it. A message has an
+// id; its position is remembered until it is acknowledged when track is set.
+// It says false when too much is held.
+func (l *liveState) offer(e heldEvent, track bool, nowMs int64, send func([]byte)) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !track {
+		e.at = message.Position{}
+	}
+	if !l.on {
+		if len(l.held) >= maxHeld {
+			return false
+		}
+		l.held = append(l.held, e)
+		return true
+	}
+	if l.synced != nil {
+		if nowMs > l.untilMs {
+			l.synced = nil
+		} else if _, ok := l.synced[e.id]; ok && e.id != 0 {
+			return true
+		}
+	}
+	l.deliver(e, send)
+	return true
+}
+
+func (l *liveState) deliver(e heldEvent, send func([]byte)) {
+	l.track(e.id, e.at)
+	// Under the lock: two events must not overtake each other.
+	send(e.frame)
+}
+
+func (l *liveState) track(id int64, at message.Position) {
+	if at.Conv == "" {
+		return
+	}
+	if l.unacked == nil {
+		l.unacked = map[int64]message.Position{}
+	}
+	if len(l.unacked) < maxUnacked {
+		l.unacked[id] = at
+	}
+}
+
+// GoLive ends a sync: contained are the messages it delivered, offline those
+// of them that the client will acknowledge. What was held and is not contained
+// is sent after finish, which queues the answer of 5-1.
+func (s *Session) GoLive(contained, offline []*message.Message, finish func()) {
+	l := &s.live
+	now := s.gw.nowMs()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.synced, l.untilMs = nil, now+syncedFor
+	for _, m := range contained {
+		if im.IDTimeMs(m.ID) > now-syncedFor {
+			if l.synced == nil {
+				l.synced = map[int64]struct{}{}
+			}
+			l.synced[m.ID] = struct{}{}
+		}
+	}
+	for _, m := range offline {
+		l.track(m.ID, message.Position{Conv: m.Conv, Seq: m.Seq})
+	}
+	finish()
+	l.on = true
+	for _, e := range l.held {
+		if _, ok := l.synced[e.id]; ok && e.id != 0 {
+			continue
+		}
+		l.deliver(e, s.PutFrame)
+	}
+	l.held = nil
+}
+
+// Hold makes events wait again: another sync begins on the same connection.
+func (s *Session) Hold() {
+	s.live.mu.Lock()
+	s.live.on = false
+	s.live.mu.Unlock()
+}
+
+// acked takes acknowledged ids off and returns their positions and the ids
+// whose position is not known here.
+func (l *liveState) acked(ids []int64) (known []message.Position, rest []int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range ids {
+		at, ok := l.unacked[id]
+		if !ok {
+			rest = append(rest, id)
+			continue
+		}
+		known = append(known, at)
+		delete(l.unacked, id)
+	}
+	// An empty map keeps its buckets: an idle session should not.
+	if len(l.unacked) == 0 {
+		l.unacked = nil
+	}
+	return known, rest
+}

@@ -1,0 +1,138 @@
+// Package nimgw owns the NIM product on the gateway: one handler per command of
+// the NIM wire table, in one file per service, and what an event looks like to
+// a NIM client.
+//
+// It decodes, calls a service of the domain and encodes. It must not hold rules
+// and must not know sockets or storage.
+package nimgw
+
+import (
+	"log/slog"
+
+	"hongyan/internal/edge/gateway"
+	"hongyan/internal/edge/wire"
+	"hongyan/internal/edge/wire/nimwire"
+	"hongyan/internal/im"
+	"hongyan/internal/im/account"
+	"hongyan/internal/im/app"
+	"hongyan/internal/im/message"
+	"hongyan/internal/im/presence"
+	"hongyan/internal/im/session"
+)
+
+// Name is the product's name in dispatch tables.
+const Name = "nim"
+
+// Config is what the handlers call.
+type Config struct {
+	Apps      *app.Service
+	Accounts  *account.Service
+	Messages  *message.Service
+	Sessions  *session.Service
+	Directory *presence.Directory
+	Bus       im.Publisher
+	LoginLog  *account.LoginLog
+	Clock     im.Clock
+	Log       *slog.Logger
+	Node      int
+	LinkAddr  string // host:port that SDKs connect to
+}
+
+// Product implements gateway.Product for NIM.
+type Product struct {
+	c    Config
+	rows []gateway.Row
+}
+
+// New returns the NIM product.
+func New(c Config) *Product {
+	p := &Product{c: c}
+	p.rows = p.table()
+	return p
+}
+
+// Name implements gateway.Product.
+func (p *Product) Name() string { return Name }
+
+// Rows implements gateway.Product.
+func (p *Product) Rows() []gateway.Row { return p.rows }
+
+// Event implements gateway.Product.
+func (p *Product) Event(ev im.Event, sessions []*gateway.Session) {
+	switch ev.Kind {
+	case im.EventMessage:
+		p.onMessage(ev, sessions)
+	case im.EventSessionAck:
+		p.onSessionAck(ev, sessions)
+	case im.EventCard:
+		p.onCard(ev, sessions)
+	case im.EventDeviceUp:
+		p.onDeviceUp(ev, sessions)
+	case im.EventDeviceDown:
+		p.onDeviceDown(ev, sessions)
+	case im.EventKick:
+		p.onKick(ev, sessions)
+	}
+}
+
+// others calls fn for the sessions that are not the event's origin.
+func others(ev im.Event, sessions []*gateway.Session, fn func(*gateway.Session)) {
+	for _, s := range sessions {
+		if s.ID != ev.Origin {
+			fn(s)
+		}
+	}
+}
+
+// pushFrame encodes a push once for any number of sessions.
+func pushFrame(id wire.ID, r wire.REncoder) []byte {
+	return gateway.Frame(wire.AppendPush(nil, id.SID, id.CID, r))
+}
+
+// table has a row for every command of the NIM wire table
+// (docs/protocol/wire/nim.json); a test compares them.
+func (p *Product) table() []gateway.Row {
+	rows := []gateway.Row{
+		gateway.First(gateway.Handle(nimwire.Heartbeat, p.heartbeat)),
+		gateway.First(gateway.Handle(nimwire.Login, p.login)),
+		gateway.Handle(nimwire.Logout, p.logout),
+		gateway.Handle(nimwire.Kick, p.kick),
+		gateway.Submit(nimwire.Sync, p.sync),
+		gateway.Handle(nimwire.BatchMarkRead, p.batchMarkRead),
+
+		gateway.Handle(nimwire.GetServerTime, p.serverTime),
+		gateway.Handle(nimwire.GetNosCdnHost, p.cdnHost),
+		gateway.Handle(nimwire.GetGrayscaleConfig, p.grayscale),
+
+		gateway.Handle(nimwire.GetUsersNameCardFromServer, p.cards),
+		gateway.Handle(nimwire.UpdateMyNameCard, p.updateCard),
+
+		gateway.Submit(nimwire.SendMsg, p.sendMsg),
+		gateway.Handle(nimwire.GetHistoryMsgs, p.history),
+		gateway.Handle(nimwire.MarkSessionAck, p.markSessionAck),
+		gateway.Handle(nimwire.MarkMultSessionsAck, p.markSessionAcks),
+		gateway.Handle(nimwire.MarkSuperTeamSessionAck, p.markSuperTeamAck),
+		gateway.Handle(nimwire.MarkMultSuperTeamSessionsAck, p.markSuperTeamAcks),
+		gateway.Handle(nimwire.GetChatroomAddress, p.chatroomAddress),
+		gateway.Handle(nimwire.GetQChatAddress, p.qchatAddress),
+	}
+	return gateway.Complete(rows, nimwire.Commands(), notYet)
+}
+
+// notYet says why a client command without a handler is answered 514.
+func notYet(c wire.Command) string {
+	switch c.Service {
+	case "team", "superTeam":
+		return "teams are not served yet"
+	case "friend":
+		return "friends are not served yet"
+	case "signaling":
+		return "signaling is not served yet"
+	case "event":
+		return "presence subscription is not served yet"
+	case "cloudStorage":
+		return "files are not served yet"
+	default:
+		return c.Service + " is not served yet"
+	}
+}

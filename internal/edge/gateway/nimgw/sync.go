@@ -1,0 +1,178 @@
+package nimgw
+
+import (
+	"context"
+
+	"hongyan/internal/edge/gateway"
+	"hongyan/internal/edge/wire"
+	"hongyan/internal/edge/wire/nimwire"
+	"hongyan/internal/im"
+	"hongyan/internal/im/message"
+)
+
+// maxSyncFrame is how many messages one 4-4 carries; lists may be split
+// (docs/protocol/nim-core.md section 2.10).
+const maxSyncFrame = 100
+
+// sync is 5-1: the categories asked for, in the order of
+// docs/protocol/nim-core.md section 4.2, then the answer with the server time.
+// Events wait while it runs.
+func (p *Product) sync(ctx context.Context, s *gateway.Session, req *nimwire.SyncRequest, reply func(wire.REncoder, error)) error {
+	s.Hold()
+	r := &syncRun{p: p, s: s, ask: &req.Sync, startMs: p.c.Clock.NowMs(), watermark: p.c.Messages.Watermark()}
+	err := r.run(ctx)
+	// 5-1 is always answered, whatever happened: there is no client timer for it
+	// and nothing goes on without (docs/protocol/nim-core.md rule 10).
+	s.GoLive(r.contained, r.offline, func() {
+		reply(&nimwire.SyncResponse{Timetag: r.startMs}, err)
+	})
+	return nil
+}
+
+// syncRun is one sync under way.
+type syncRun struct {
+	p         *Product
+	s         *gateway.Session
+	ask       *nimwire.SyncParams
+	startMs   int64
+	watermark int64
+
+	contained []*message.Message // messages that were sent
+	offline   []*message.Message // those of them the client acknowledges
+}
+
+// provider answers one category: a time tag of 0 asks for everything.
+type provider struct {
+	ask *wire.Value
+	run func(ctx context.Context, since int64) error
+}
+
+func (r *syncRun) run(ctx context.Context) error {
+	a := r.ask
+	for _, pr := range []provider{
+		{&a.MyInfo, r.myInfo},
+		{&a.Relations, r.relations},
+		{&a.SessionAck, r.sessionAcks},
+		{&a.SuperTeamSessionAck, r.superTeamAcks},
+	} {
+		if !pr.ask.IsSet() {
+			continue
+		}
+		if err := pr.run(ctx, pr.ask.Int()); err != nil {
+			return err
+		}
+	}
+	return r.messages(ctx)
+}
+
+func (r *syncRun) send(c wire.Command, resp wire.REncoder) { r.s.Push(c.PushID(), resp) }
+
+func (r *syncRun) myInfo(ctx context.Context, since int64) error {
+	acc, err := r.p.c.Accounts.Get(ctx, r.s.App().Key, r.s.Accid())
+	if err != nil {
+		return err
+	}
+	if acc.Card.UpdatedMs > since {
+		u := card(acc)
+		r.send(nimwire.SyncMyNameCard, &nimwire.SyncMyNameCardResponse{User: &u, Timetag: acc.Card.UpdatedMs})
+	}
+	return nil
+}
+
+// relations is sent even when empty: apps wait for the event.
+func (r *syncRun) relations(context.Context, int64) error {
+	r.send(nimwire.SyncRelations, &nimwire.SyncRelationsResponse{List: []nimwire.Relation{}, Timetag: r.startMs})
+	return nil
+}
+
+// sessionAcks is 4-14; both maps must be there, empty or not (rule 8).
+func (r *syncRun) sessionAcks(ctx context.Context, _ int64) error {
+	acks, err := r.p.c.Sessions.Acks(ctx, r.s.App(), r.s.Accid())
+	if err != nil {
+		return err
+	}
+	resp := &nimwire.SyncSessionAckResponse{P2p: map[string]int64{}, Team: map[string]int64{}, Timetag: r.startMs}
+	for _, k := range acks {
+		switch k.Scene {
+		case im.SceneP2P:
+			resp.P2p[k.Target] = k.TimeMs
+		case im.SceneTeam:
+			resp.Team[k.Target] = k.TimeMs
+		}
+	}
+	r.send(nimwire.SyncSessionAck, resp)
+	return nil
+}
+
+func (r *syncRun) superTeamAcks(ctx context.Context, _ int64) error {
+	acks, err := r.p.c.Sessions.Acks(ctx, r.s.App(), r.s.Accid())
+	if err != nil {
+		return err
+	}
+	resp := &nimwire.SyncSuperTeamSessionAckResponse{SuperTeam: map[string]int64{}, Timetag: r.startMs}
+	for _, k := range acks {
+		if k.Scene == im.SceneSuperTeam {
+			resp.SuperTeam[k.Target] = k.TimeMs
+		}
+	}
+	r.send(nimwire.SyncSuperTeamSessionAck, resp)
+	return nil
+}
+
+// messages sends 4-9 (one conversation each, newest first), 4-22 and 4-4. A
+// message is in one of 4-9 and 4-4, never in both (rules 5 and 6).
+func (r *syncRun) messages(ctx context.Context) error {
+	a := r.ask
+	res, err := r.p.c.Messages.Sync(ctx, message.SyncRequest{
+		App: r.s.App(), Accid: r.s.Accid(), Offline: a.OfflineMsgs.IsSet(), Roaming: a.RoamingMsgs.IsSet(),
+		SinceMs: a.RoamingMsgs.Int(), Watermark: r.watermark, Node: r.p.c.Node,
+	})
+	if err != nil {
+		return err
+	}
+	for _, msgs := range res.Roaming {
+		r.contained = append(r.contained, msgs...)
+		r.send(nimwire.SyncRoamingMsgs, &nimwire.SyncRoamingMsgsResponse{Msgs: messagesTo(msgs)})
+	}
+	if len(res.More) > 0 && a.RoamingMsgs.IsSet() {
+		r.moreRoaming(res)
+	}
+	r.offline = res.Offline
+	r.contained = append(r.contained, res.Offline...)
+	for rest := res.Offline; len(rest) > 0; {
+		n := min(len(rest), maxSyncFrame)
+		r.send(nimwire.SyncOfflineMsgs, &nimwire.SyncOfflineMsgsResponse{Msgs: messagesTo(rest[:n])})
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// moreRoaming is 4-22: conversations with more roaming than was given, by the
+// oldest message that was.
+func (r *syncRun) moreRoaming(res *message.SyncResult) {
+	more := map[im.ConvKey]bool{}
+	for _, c := range res.More {
+		more[c] = true
+	}
+	var out []nimwire.MoreRoamingSession
+	for _, msgs := range res.Roaming {
+		m := msgs[len(msgs)-1]
+		if more[m.Conv] {
+			out = append(out, nimwire.MoreRoamingSession{Scene: wire.Int(int64(m.Scene)), To: wire.Str(m.To), From: wire.Str(m.From),
+				Time: wire.Int(m.Time), IdServer: wire.Int(m.ID)})
+		}
+	}
+	if len(out) > 0 {
+		r.send(nimwire.NimSyncSessionsWithMoreRoaming, &nimwire.NimSyncSessionsWithMoreRoamingResponse{Datas: out})
+	}
+}
+
+// batchMarkRead is 4-5: what the client has received, by kind of packet
+// (docs/protocol/nim-core.md section 4.5). It has no answer.
+func (p *Product) batchMarkRead(ctx context.Context, s *gateway.Session, req *nimwire.BatchMarkReadRequest) (*gateway.None, error) {
+	switch (wire.ID{SID: uint16(req.Sid), CID: uint16(req.Cid)}) {
+	case wire.ID{SID: 7, CID: 2}, wire.ID{SID: 8, CID: 3}:
+		return nil, s.Delivered(ctx, p.c.Messages, req.Ids)
+	}
+	return nil, nil
+}

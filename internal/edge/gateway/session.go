@@ -1,0 +1,296 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"hongyan/internal/edge/wire"
+	"hongyan/internal/im"
+	"hongyan/internal/im/app"
+	"hongyan/internal/im/message"
+	"hongyan/internal/im/presence"
+)
+
+// maxPendingRequests bounds the requests of one session that wait for their
+// turn; a client that has more outstanding is broken or hostile.
+const maxPendingRequests = 1024
+
+// Session is one connection, before and after login. The gateway keeps it to a
+// reader, a writer and a queue; what a product remembers about it is in Product.
+type Session struct {
+	ID   string // connection id; the handshake's session id
+	gw   *Gateway
+	conn Conn
+	out  writer
+	Peer netip.AddrPort // of the client, behind trusted proxies too
+
+	lastRead atomic.Int64 // ms
+	openedMs int64
+	beatMs   int64 // last heartbeat of ours; the sweep's
+	rate     packetRate
+	reason   atomic.Pointer[Reason]
+	leaveMs  atomic.Int64 // when the client logged out, 0 = has not
+	gone     atomic.Bool  // its login has ended
+
+	inMu      sync.Mutex // guards the rest of this block
+	inbox     []*packet
+	running   bool
+	submitted int // requests whose answer waits for a commit
+
+	// Set once by Login, read by handlers afterwards.
+	login atomic.Pointer[Login]
+
+	live liveState
+}
+
+// Login is what a session is after its login.
+type Login struct {
+	App     *app.App // as it was at login; handlers use Session.App for current settings
+	Device  *presence.Device
+	Product string
+	Auto    bool   // the login was a reconnect by the SDK
+	SDK     string // human version of the SDK, "0.17.2"
+}
+
+// Login returns the session's login, nil before it.
+func (s *Session) Login() *Login { return s.login.Load() }
+
+// App returns the app with its current settings.
+func (s *Session) App() *app.App {
+	l := s.login.Load()
+	if a, ok := s.gw.cfg.Apps.Get(l.App.Key); ok {
+		return a
+	}
+	return l.App
+}
+
+// Accid returns the logged-in account.
+func (s *Session) Accid() string { return s.login.Load().Device.Accid }
+
+// Push sends a push of this session alone.
+func (s *Session) Push(id wire.ID, r wire.REncoder) {
+	s.PutFrame(Frame(wire.AppendPush(nil, id.SID, id.CID, r)))
+}
+
+// PutFrame queues a prepared frame.
+func (s *Session) PutFrame(frame []byte) {
+	if !s.out.put(frame) {
+		s.Close(ReasonSlowClient)
+	}
+}
+
+// Reply answers a request.
+func (s *Session) Reply(id wire.ID, ser int64, code im.Code, r wire.REncoder) {
+	s.PutFrame(Frame(wire.AppendResponse(nil, id.SID, id.CID, ser, int(code), r)))
+}
+
+// Close ends the connection at once for a named reason.
+func (s *Session) Close(r Reason) {
+	s.reason.CompareAndSwap(nil, &r)
+	s.out.close()
+}
+
+// Finish ends the connection after what is queued has been written.
+func (s *Session) Finish(r Reason) {
+	s.reason.CompareAndSwap(nil, &r)
+	s.out.finish()
+}
+
+// readLoop reads until the connection ends. It answers heartbeats itself, so
+// that they never wait for anything, and queues the rest in order.
+func (s *Session) readLoop() {
+	for {
+		msg, err := s.conn.ReadMessage()
+		if err != nil {
+			s.ended(err)
+			return
+		}
+		s.lastRead.Store(s.gw.nowMs())
+		if !s.received(msg) {
+			return
+		}
+	}
+}
+
+// heartbeat is the answer to 1-2: ser is always 0 (docs/protocol/nim-core.md section 2.8).
+var heartbeat = Frame(wire.AppendResponse(nil, 1, 2, 0, 200, nil))
+
+func (s *Session) received(msg []byte) bool {
+	typ, payload, err := wire.SplitFrame(msg)
+	if err != nil {
+		s.Close(ReasonBadFrame)
+		return false
+	}
+	switch typ {
+	case wire.FrameHeartbeat, wire.FrameNoop:
+		return true
+	case wire.FrameDisconnect:
+		s.Close(ReasonClientLeft)
+		return false
+	case wire.FrameMessage:
+	default:
+		s.Close(ReasonBadFrame)
+		return false
+	}
+	p := s.gw.packets.get()
+	p.data = append(p.data[:0], payload...)
+	if err := wire.ParseRequest(p.data, &p.req); err != nil {
+		s.gw.packets.put(p)
+		s.gw.metrics.malformed.Inc()
+		s.Close(ReasonBadFrame)
+		return false
+	}
+	if p.req.SID == 1 && p.req.CID == 2 {
+		s.gw.packets.put(p)
+		s.PutFrame(heartbeat)
+		return true
+	}
+	if !s.rate.allow(s.gw.nowMs(), s.gw.cfg.PacketRate, s.gw.cfg.PacketBurst) {
+		s.Reply(p.req.ID(), p.req.SER, im.CodeTooFrequent, nil)
+		s.gw.packets.put(p)
+		s.gw.metrics.limited.Inc()
+		return true
+	}
+	return s.queue(p)
+}
+
+// queue hands a packet to the session's worker, which exists only while there
+// is something to do.
+func (s *Session) queue(p *packet) bool {
+	s.inMu.Lock()
+	defer s.inMu.Unlock()
+	if len(s.inbox) >= maxPendingRequests {
+		s.Close(ReasonTooManyRequests)
+		return false
+	}
+	s.inbox = append(s.inbox, p)
+	if !s.running {
+		s.running = true
+		s.gw.wg.Add(1)
+		go s.work()
+	}
+	return true
+}
+
+func (s *Session) work() {
+	defer s.gw.wg.Done()
+	for {
+		s.inMu.Lock()
+		if len(s.inbox) == 0 {
+			s.running = false
+			s.inbox = nil
+			s.inMu.Unlock()
+			return
+		}
+		p := s.inbox[0]
+		s.inbox[0] = nil
+		s.inbox = s.inbox[1:]
+		s.inMu.Unlock()
+		s.gw.dispatch(s, p)
+		s.gw.packets.put(p)
+	}
+}
+
+func (s *Session) ended(err error) {
+	r := ReasonConnectionLost
+	switch err {
+	case errTooLarge:
+		r = ReasonFrameTooLarge
+	case errProtocol:
+		r = ReasonBadFrame
+	case errPeerClosed:
+		r = ReasonClientLeft
+	}
+	s.Close(r)
+}
+
+// log returns a logger with who the session is; never its token.
+func (s *Session) log() *slog.Logger {
+	l := s.gw.log.With("conn", s.ID, "peer", s.Peer)
+	if login := s.login.Load(); login != nil {
+		l = l.With("app", login.App.Key, "accid", login.Device.Accid)
+	}
+	return l
+}
+
+// Context is done when the server stops; handlers set their own deadlines on it.
+func (s *Session) Context() context.Context { return s.gw.ctx }
+
+// packet is a request with the bytes its parameters point into.
+type packet struct {
+	data []byte
+	req  wire.Request
+}
+
+type packetPool struct{ p sync.Pool }
+
+func newPacketPool() *packetPool {
+	return &packetPool{p: sync.Pool{New: func() any { return new(packet) }}}
+}
+
+func (p *packetPool) get() *packet { return p.p.Get().(*packet) }
+
+func (p *packetPool) put(k *packet) {
+	if cap(k.data) > 16<<10 {
+		k.data = nil
+	}
+	p.p.Put(k)
+}
+
+// packetRate is a token bucket in 24 bytes; it is used by one goroutine.
+type packetRate struct {
+	tokens float64
+	lastMs int64
+}
+
+func (r *packetRate) allow(nowMs int64, rate float64, burst int) bool {
+	if rate <= 0 {
+		return true
+	}
+	if r.lastMs == 0 {
+		r.tokens = float64(burst)
+	} else {
+		r.tokens = min(float64(burst), r.tokens+float64(nowMs-r.lastMs)*rate/1000)
+	}
+	r.lastMs = nowMs
+	if r.tokens < 1 {
+		return false
+	}
+	r.tokens--
+	return true
+}
+
+// Reason says why the server ended a connection; it is logged and counted.
+type Reason string
+
+// Reasons.
+const (
+	ReasonClientLeft      Reason = "client left"
+	ReasonConnectionLost  Reason = "connection lost"
+	ReasonBadFrame        Reason = "bad frame"
+	ReasonFrameTooLarge   Reason = "frame too large"
+	ReasonTooManyRequests Reason = "too many requests pending"
+	ReasonSlowClient      Reason = "slow client"
+	ReasonSilent          Reason = "silent"
+	ReasonNoLogin         Reason = "no login in time"
+	ReasonLoginRefused    Reason = "login refused"
+	ReasonKicked          Reason = "kicked"
+	ReasonLogout          Reason = "logout"
+	ReasonDraining        Reason = "draining"
+	ReasonBusGap          Reason = "events may have been lost"
+	ReasonSyncOverflow    Reason = "too much happened during sync"
+)
+
+// Delivered resolves acknowledged message ids and records them.
+func (s *Session) Delivered(ctx context.Context, messages *message.Service, ids []int64) error {
+	l := s.login.Load()
+	known, rest := s.live.acked(ids)
+	messages.Delivered(l.App.Key, l.Device.Accid, known...)
+	if len(rest) == 0 {
+		return nil
+	}
+	return messages.DeliveredIDs(ctx, l.App.Key, l.Device.Accid, rest)
+}
