@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hongyan/internal/config"
+	"hongyan/internal/server"
 )
 
 type doctorCmd struct {
@@ -53,10 +54,13 @@ func (c *doctorCmd) Run(ctx context.Context, out output) error {
 	return nil
 }
 
-// storeChecks is the place for checks of what package internal/server would open: database reachable, writable and
-// migrated; master key present and fitting; bus and blob store reachable.
-func storeChecks(*config.Config) []Check {
-	return nil
+// storeChecks look at what the server would open first. A tool may open the
+// database beside a running server.
+func storeChecks(cfg *config.Config) []Check {
+	return []Check{{Name: "database", Run: func(ctx context.Context) (string, error, string) {
+		facts, err := server.StoreFacts(ctx, cfg)
+		return facts, err, "check --db or the rights on --data; a wrong master key means that DATA/master.key was replaced: put the old one back"
+	}}}
 }
 
 // examine runs the checks, prints the table and returns how many failed.

@@ -24,17 +24,22 @@ import (
 // its parent. See cert.go.
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	App     appCmd     `cmd:"" help:"Create and change apps."`
+	Account accountCmd `cmd:"" help:"Create and change accounts."`
 	Cert    certCmd    `cmd:"" help:"Show and renew the certificate of the TLS listener."`
 	Doctor  doctorCmd  `cmd:"" help:"Check whether a server can run here, and say what to do if not."`
+	Bench   benchCmd   `cmd:"" help:"Measure a server, or the disk."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
 // newCLI fills in the flags that come from the table of settings.
 func newCLI() *cli {
 	return &cli{
-		Serve:  serveCmd{settingFlags: newSettingFlags()},
-		Cert:   certCmd{settingFlags: newSettingFlags(certSettings()...)},
-		Doctor: doctorCmd{settingFlags: newSettingFlags()},
+		Serve:   serveCmd{settingFlags: newSettingFlags()},
+		App:     appCmd{settingFlags: newStoreFlags()},
+		Account: accountCmd{settingFlags: newStoreFlags()},
+		Cert:    certCmd{settingFlags: newSettingFlags(certSettings()...)},
+		Doctor:  doctorCmd{settingFlags: newSettingFlags()},
 	}
 }
 

@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"hongyan/internal/config"
+	"hongyan/internal/im/account"
+	"hongyan/internal/im/app"
+	"hongyan/internal/infra/seal"
+	"hongyan/internal/infra/sqlstore"
+)
+
+// Tool is what administration commands work on: the database, beside a server
+// that runs on it or not. A running server follows within a second.
+type Tool struct {
+	Apps     *app.Service
+	Accounts *account.Service
+	store    *sqlstore.Store
+}
+
+// OpenTool opens the database of cfg.
+func OpenTool(ctx context.Context, cfg *config.Config) (*Tool, error) {
+	keys, err := seal.Load(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.DB, Dir: cfg.Data, Keys: keys, Clock: time.Now, Log: slog.Default(), NodeKind: "tool"})
+	if err != nil {
+		return nil, err
+	}
+	t := &Tool{store: store, Apps: app.New(store, time.Now),
+		Accounts: account.New(account.Config{Store: store, Clock: time.Now, TokenKey: keys.TokenKey()})}
+	if err := t.Apps.Reload(ctx); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return t, nil
+}
+
+// Close gives the database back.
+func (t *Tool) Close() error { return t.store.Close() }
+
+// App returns the app with this key; an empty key means the only app there is.
+func (t *Tool) App(key string) (*app.App, error) {
+	if key == "" {
+		if all := t.Apps.List(); len(all) == 1 {
+			return all[0], nil
+		}
+		return nil, errors.New("--key is needed: there is not exactly one app")
+	}
+	a, ok := t.Apps.Get(key)
+	if !ok {
+		return nil, fmt.Errorf("app %s does not exist; `hongyan app list` shows those that do", key)
+	}
+	return a, nil
+}
+
+// Kick closes the account's connections on every node, with ext for the clients.
+func (t *Tool) Kick(ctx context.Context, appKey, accid, ext string) error {
+	return t.store.LogChange(ctx, sqlstore.Change{App: appKey, Kind: sqlstore.ChangeKick, Key: accid, Body: ext})
+}
+
+// StoreFacts tells of the database for `hongyan doctor`.
+func StoreFacts(ctx context.Context, cfg *config.Config) (string, error) {
+	t, err := OpenTool(ctx, cfg)
+	if err != nil {
+		return "", err
+	}
+	defer t.Close()
+	engine := "SQLite in " + cfg.Data
+	if cfg.DB != "" {
+		engine = "PostgreSQL"
+	}
+	return fmt.Sprintf("%s, writable, %d apps, master key fits", engine, len(t.Apps.List())), nil
+}
+
