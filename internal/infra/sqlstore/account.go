@@ -175,6 +175,11 @@ func (s *Store) UpdateAccount(ctx context.Context, app, accid string, change fun
 
 // AddLoginRecords writes login and logout records.
 func (s *Store) AddLoginRecords(ctx context.Context, records []account.LoginRecord) error {
+	for _, r := range records { // outside the transaction: see appNo
+		if _, err := s.appNo(ctx, r.App); err != nil {
+			return err
+		}
+	}
 	return s.write(ctx, func(ctx context.Context, t tx) error {
 		return inChunks(records, func(part []account.LoginRecord) error {
 			args := make([]any, 0, 9*len(part))

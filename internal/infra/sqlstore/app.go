@@ -12,6 +12,10 @@ import (
 
 // appNo returns the number that stands for an app in every key: short keys
 // make small indexes, and numbers never change.
+//
+// What is not known yet takes a connection to read. Writers ask before they
+// begin: transactions that each wait for a second connection, when there are as
+// many of them as connections, wait for ever.
 func (s *Store) appNo(ctx context.Context, key string) (int64, error) {
 	s.mu.RLock()
 	no, ok := s.appNos[key]

@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"sort"
 	"strconv"
+	"strings"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
@@ -86,10 +88,7 @@ func (b *batch) claimClientIDs(ctx context.Context, t tx, claim []int) error {
 	// Key order: two transactions that claim the same ids must not deadlock.
 	sort.Slice(claim, func(i, j int) bool {
 		x, y := b.all[claim[i]].Msg, b.all[claim[j]].Msg
-		if x.From != y.From {
-			return x.From < y.From
-		}
-		return x.IDClient < y.IDClient
+		return cmp.Or(strings.Compare(x.App, y.App), strings.Compare(x.From, y.From), strings.Compare(x.IDClient, y.IDClient)) < 0
 	})
 	return inChunks(claim, func(part []int) error {
 		args := make([]any, 0, 4*len(part))

@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 
 	"hongyan/internal/im"
@@ -69,10 +71,8 @@ func (s *Store) Page(ctx context.Context, app string, conv im.ConvKey, q message
 		cond(` AND (flags & ?) = 0`, int64(q.Without))
 	}
 	if q.Viewer != "" {
-		hiddenFromOthers := int64(message.Refused | message.ReceiverNoSense)
-		args = append(args, q.Viewer, int64(message.SenderNoSense), hiddenFromOthers)
-		n := len(args)
-		w.WriteString(` AND (flags & CASE WHEN sender = $` + itoa(n-2) + ` THEN $` + itoa(n-1) + ` ELSE $` + itoa(n) + ` END) = 0`)
+		// The masks are constants of ours: PostgreSQL would take placeholders here for texts.
+		cond(` AND (flags & CASE WHEN sender = ? THEN `+itoa(int(message.SenderNoSense))+` ELSE `+itoa(int(message.Refused|message.ReceiverNoSense))+` END) = 0`, q.Viewer)
 	}
 	if len(q.Types) > 0 {
 		w.WriteString(` AND type IN (`)
@@ -171,6 +171,15 @@ const marksPerWrite = 50
 
 // MarkDelivered merges acknowledged sequences into delivery states.
 func (s *Store) MarkDelivered(ctx context.Context, marks []message.Mark) error {
+	// Key order: two nodes that write the same states must not deadlock.
+	marks = slices.SortedStableFunc(slices.Values(marks), func(a, b message.Mark) int {
+		return cmp.Or(strings.Compare(a.App, b.App), strings.Compare(a.Accid, b.Accid), strings.Compare(string(a.Conv), string(b.Conv)))
+	})
+	for _, m := range marks { // outside the transaction: see appNo
+		if _, err := s.appNo(ctx, m.App); err != nil {
+			return err
+		}
+	}
 	for len(marks) > 0 {
 		part := marks[:min(len(marks), marksPerWrite)]
 		marks = marks[len(part):]

@@ -1,7 +1,10 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	"hongyan/internal/im/session"
 )
@@ -12,6 +15,10 @@ func (s *Store) MarkRead(ctx context.Context, app, accid string, acks []session.
 	if err != nil {
 		return nil, err
 	}
+	// Key order: two requests for the same sessions must not deadlock.
+	acks = slices.SortedStableFunc(slices.Values(acks), func(a, b session.Ack) int {
+		return cmp.Or(cmp.Compare(a.Scene, b.Scene), strings.Compare(a.Target, b.Target))
+	})
 	var rose []session.Ack
 	err = s.write(ctx, func(ctx context.Context, t tx) error {
 		rose = rose[:0]
@@ -28,7 +35,10 @@ func (s *Store) MarkRead(ctx context.Context, app, accid string, acks []session.
 		}
 		return nil
 	})
-	return rose, err
+	if err != nil {
+		return nil, err // the write may still be under way: rose is its
+	}
+	return rose, nil
 }
 
 // Acks returns all session acks of an account.
