@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -16,6 +18,9 @@ const maxBatch = 512
 
 // maxRetries bounds how often a transaction that may be retried is.
 const maxRetries = 8
+
+// rollbackWait bounds a rollback; after it the connection is thrown away.
+const rollbackWait = 2 * time.Second
 
 // tx runs statements inside the transaction of a committer.
 type tx interface {
@@ -43,7 +48,8 @@ type committer struct {
 	appends []*message.Pending
 	jobs    []*job
 	first   int64 // smallest id of the batch under way, 0 = none
-	closed  bool
+	closed  bool  // takes no more appends
+	ended   bool  // takes nothing: the goroutine ends
 
 	done chan struct{} // closed when the goroutine has ended
 }
@@ -71,7 +77,7 @@ func (c *committer) append(p *message.Pending) error {
 func (c *committer) do(ctx context.Context, run func(ctx context.Context, t tx) error) error {
 	j := &job{run: run, done: make(chan error, 1)}
 	c.mu.Lock()
-	if c.closed {
+	if c.ended {
 		c.mu.Unlock()
 		return im.Errorf(im.CodeBusy, "shutting down")
 	}
@@ -110,15 +116,15 @@ func (c *committer) run() {
 	defer close(c.done)
 	defer c.conn.close()
 	for {
-		appends, jobs, closed := c.take()
+		appends, jobs, ended := c.take()
 		if len(appends)+len(jobs) == 0 {
-			if closed {
+			if ended {
 				return
 			}
 			<-c.wake
 			continue
 		}
-		c.commit(appends, jobs)
+		c.commit(appends, jobs, false)
 	}
 }
 
@@ -139,11 +145,14 @@ func (c *committer) take() ([]*message.Pending, []*job, bool) {
 		// Under the lock: a watermark read later is below every id of this batch.
 		c.first = c.s.ids.Next()
 	}
-	return appends, jobs, c.closed
+	// Other writes go on while appends are drained: the node lease is one of them.
+	c.ended = c.closed && n+k == 0
+	return appends, jobs, c.ended
 }
 
-// commit makes one batch durable and answers everyone in it.
-func (c *committer) commit(appends []*message.Pending, jobs []*job) {
+// commit makes one batch durable and answers everyone in it. more says that
+// further appends of what was taken follow.
+func (c *committer) commit(appends []*message.Pending, jobs []*job, more bool) {
 	ctx := context.Background() // a commit is not abandoned half-way
 	b := &batch{s: c.s, all: appends, nowMs: c.s.clock.NowMs()}
 	jobErrs := make([]error, len(jobs))
@@ -176,19 +185,23 @@ func (c *committer) commit(appends []*message.Pending, jobs []*job) {
 		}
 		return nil
 	})
-	if err != nil && len(appends)+len(jobs) > 1 {
+	err, unknown := c.outcome(ctx, b, err)
+	if err != nil && !unknown && len(appends)+len(jobs) > 1 {
 		// One bad row must not fail its batch: everyone on his own.
-		for _, p := range appends {
-			c.commit([]*message.Pending{p}, nil)
+		for i := range appends {
+			c.commit(appends[i:i+1], nil, i+1 < len(appends))
 		}
-		for _, j := range jobs {
-			c.commit(nil, []*job{j})
+		for i := range jobs {
+			c.commit(nil, jobs[i:i+1], false)
 		}
 		return
 	}
 	if len(appends) > 0 {
+		// Before it is published: who hears of it no more must find it in the store.
 		c.mu.Lock()
-		c.first = 0
+		if c.first = 0; more {
+			c.first = c.s.ids.Next()
+		}
 		c.mu.Unlock()
 		if err != nil {
 			c.s.log.Error("commit messages", "err", err)
@@ -209,6 +222,38 @@ func (c *committer) commit(appends []*message.Pending, jobs []*job) {
 	}
 }
 
+// outcome finds out what became of a batch whose connection was lost while it
+// committed; unknown says that it may still be stored and must not be again.
+func (c *committer) outcome(ctx context.Context, b *batch, err error) (_ error, unknown bool) {
+	var lost *lostError
+	if !errors.As(err, &lost) || !lost.committing || len(b.fresh) == 0 {
+		return err, false
+	}
+	// The ids are of this very try: where the first is, there are all.
+	ctx, cancel := context.WithTimeout(ctx, rollbackWait)
+	defer cancel()
+	first := b.fresh[0]
+	at, lerr := c.s.Locate(ctx, first.App, []int64{first.ID})
+	switch {
+	case lerr != nil:
+		return err, true
+	case len(at) > 0:
+		return nil, false
+	default:
+		return err, false
+	}
+}
+
+// lostError says that the connection broke inside a transaction. Unless it was
+// committing, nothing of it is stored.
+type lostError struct {
+	cause      error
+	committing bool
+}
+
+func (e *lostError) Error() string { return "connection lost: " + e.cause.Error() }
+func (e *lostError) Unwrap() error { return e.cause }
+
 // transaction runs fn between BEGIN and COMMIT and again while the engine says so.
 func (c *committer) transaction(ctx context.Context, fn func(t tx) error) error {
 	return c.conn.transaction(ctx, fn)
@@ -228,7 +273,16 @@ func (s *dbSession) transaction(ctx context.Context, fn func(t tx) error) error 
 		if try > 0 {
 			time.Sleep(time.Duration(1<<try) * time.Millisecond)
 		}
-		if err = s.once(ctx, fn); err == nil || !s.s.engine.retryable(err) {
+		err = s.once(ctx, fn)
+		var lost *lostError
+		switch {
+		case err == nil, ctx.Err() != nil:
+			return err
+		case errors.As(err, &lost):
+			if lost.committing {
+				return err
+			}
+		case !s.s.engine.retryable(err):
 			return err
 		}
 	}
@@ -249,10 +303,14 @@ func (s *dbSession) once(ctx context.Context, fn func(t tx) error) error {
 	}
 	if _, err := s.exec(ctx, begin); err != nil {
 		s.drop()
-		return err
+		if s.s.engine.retryable(err) {
+			return err
+		}
+		return &lostError{cause: err}
 	}
-	err := fn(s)
+	err, committing := fn(s), false
 	if err == nil {
+		committing = true
 		if d := s.s.cfg.CommitDelay; d > 0 {
 			time.Sleep(d)
 		}
@@ -260,8 +318,12 @@ func (s *dbSession) once(ctx context.Context, fn func(t tx) error) error {
 			return nil
 		}
 	}
-	if _, rerr := s.exec(ctx, "ROLLBACK"); rerr != nil {
-		s.drop() // the state of the connection is unknown
+	// The caller may have given up: the locks must go all the same.
+	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackWait)
+	defer cancel()
+	if _, rerr := s.exec(rctx, "ROLLBACK"); rerr != nil {
+		s.drop()
+		return &lostError{err, committing}
 	}
 	return err
 }
@@ -273,7 +335,7 @@ func (s *dbSession) drop() {
 	for _, st := range s.stmts {
 		st.Close()
 	}
-	s.conn.Raw(func(any) error { return sql.ErrConnDone }) // never reuse it
+	s.conn.Raw(func(any) error { return driver.ErrBadConn }) // never reuse it
 	s.conn.Close()
 	s.conn, s.stmts = nil, nil
 }

@@ -93,13 +93,16 @@ func (l *lease) keep(ctx context.Context) {
 	}
 }
 
+// release gives the number back. It is called when the committers have ended.
 func (l *lease) release() {
 	l.stop()
 	l.wg.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
+	sess := &dbSession{s: l.s, db: l.s.writer.db}
+	defer sess.close()
 	// Best effort: an unreleased lease expires.
-	_ = l.s.write(ctx, func(ctx context.Context, t tx) error {
+	_ = sess.transaction(ctx, func(t tx) error {
 		_, err := t.exec(ctx, `DELETE FROM node_lease WHERE node = $1 AND holder = $2`, l.node, l.holder)
 		return err
 	})

@@ -8,6 +8,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -138,8 +139,9 @@ func (s *Store) Ping(ctx context.Context) error { return s.db.PingContext(ctx) }
 
 // Close commits what is queued, gives the node number back and closes the database.
 func (s *Store) Close() error {
-	s.lease.release()
-	s.stopWriters()
+	s.stopCommitters()
+	s.lease.release() // not before: the last messages still carry the number
+	s.closeWriter()
 	return s.db.Close()
 }
 
@@ -207,6 +209,11 @@ func (s *Store) migrate(ctx context.Context) error {
 	if s.cfg.NodeKind != "serve" && s.serverRuns(ctx) {
 		return errors.New("the running server uses another schema version: use the tool of the same version")
 	}
+	unlock, err := s.engine.lockMigrations(ctx, s)
+	if err != nil {
+		return fmt.Errorf("migrate: wait for another process: %w", err)
+	}
+	defer unlock()
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -250,6 +257,9 @@ type engine interface {
 	// retryable says whether the whole transaction may be run again.
 	retryable(error) bool
 	forUpdate() string
+	// lockMigrations keeps other processes from migrating at the same time: nodes
+	// of a cluster start together, a tool may run while the server starts.
+	lockMigrations(ctx context.Context, s *Store) (unlock func(), err error)
 }
 
 type sqliteEngine struct{}
@@ -261,12 +271,48 @@ func (sqliteEngine) retryable(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "SQLITE_BUSY") || strings.Contains(err.Error(), "database is locked"))
 }
 
+// lockMigrations locks a database of its own, which lasts as long as the
+// process at most and needs no system calls.
+func (sqliteEngine) lockMigrations(ctx context.Context, s *Store) (func(), error) {
+	file := filepath.Join(s.cfg.Dir, "migrate.lock")
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?_pragma=busy_timeout(60000)")
+	if err != nil {
+		return nil, err
+	}
+	return lockOn(ctx, db, "BEGIN EXCLUSIVE", "ROLLBACK", func() { db.Close() })
+}
+
+// lockOn runs lock on a connection of its own and returns what runs unlock there.
+func lockOn(ctx context.Context, db *sql.DB, lock, unlock string, after func()) (func(), error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		after()
+		return nil, err
+	}
+	if _, err := conn.ExecContext(ctx, lock); err != nil {
+		conn.Close()
+		after()
+		return nil, err
+	}
+	return func() {
+		if _, err := conn.ExecContext(context.WithoutCancel(ctx), unlock); err != nil {
+			conn.Raw(func(any) error { return driver.ErrBadConn }) // closing it unlocks
+		}
+		conn.Close()
+		after()
+	}, nil
+}
+
 type postgresEngine struct{}
 
 func (postgresEngine) name() string               { return "postgres" }
 func (postgresEngine) goose() goose.Dialect       { return goose.DialectPostgres }
 func (postgresEngine) rebind(query string) string { return query }
 func (postgresEngine) forUpdate() string          { return " FOR UPDATE" }
+func (postgresEngine) lockMigrations(ctx context.Context, s *Store) (func(), error) {
+	const key = "7526411029" // any number nobody else uses
+	return lockOn(ctx, s.db, "SELECT pg_advisory_lock("+key+")", "SELECT pg_advisory_unlock("+key+")", func() {})
+}
 func (postgresEngine) retryable(err error) bool {
 	var s interface{ SQLState() string }
 	if !errors.As(err, &s) {

@@ -36,9 +36,18 @@ func (s *Store) startWriters(ctx context.Context) error {
 }
 
 func (s *Store) stopWriters() {
+	s.stopCommitters()
+	s.closeWriter()
+}
+
+// stopCommitters commits what is queued and refuses everything later.
+func (s *Store) stopCommitters() {
 	for _, c := range s.committers {
 		c.close()
 	}
+}
+
+func (s *Store) closeWriter() {
 	if s.writer.own {
 		s.writer.db.Close()
 	}
