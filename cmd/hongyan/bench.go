@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -59,8 +60,10 @@ func (t *benchTarget) run(ctx context.Context, out output, measure func(context.
 	if t.TLS != nil {
 		useTLS = *t.TLS
 	}
-	// Memory is cheaper for the generator than time, which it takes from the server.
+	// The generator takes its time from the server: memory is cheaper than collections, and one processor is enough
+	// and never looks for work on the other.
 	debug.SetGCPercent(400)
+	runtime.GOMAXPROCS(1)
 	ctx, cancel := context.WithTimeoutCause(ctx, t.Limit, fmt.Errorf("not done after --limit %s", t.Limit))
 	defer cancel()
 	report, err := measure(ctx, bench.Config{

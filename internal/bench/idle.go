@@ -21,6 +21,9 @@ type IdleFigures struct {
 	KiBPerLogin  float64 `json:"kib_per_login"`
 	KiBTotal     float64 `json:"kib_total_per_login"`
 	KiBHeap      float64 `json:"kib_heap_per_login"`
+	KiBStack     float64 `json:"kib_stack_per_login"`
+	KiBRetained  float64 `json:"kib_retained_per_login"` // free, not yet returned to the system
+	Goroutines   float64 `json:"goroutines_per_login"`
 	CPUPerSecond float64 `json:"cpu_ms_per_second"`
 	LoginCPU     float64 `json:"cpu_seconds_per_1000_logins"`
 	Lost         int     `json:"lost"`
@@ -38,7 +41,10 @@ func Idle(ctx context.Context, cfg Config, w IdleConfig) (_ *Report, err error) 
 	if err != nil {
 		return nil, err
 	}
-	heapBefore := b.probe.HeapInUse(ctx)
+	memBefore, err := b.probe.Memory(ctx)
+	if err != nil {
+		return nil, err
+	}
 	entering, err := b.probe.Usage(ctx)
 	if err != nil {
 		return nil, err
@@ -57,7 +63,10 @@ func Idle(ctx context.Context, cfg Config, w IdleConfig) (_ *Report, err error) 
 	if err != nil {
 		return nil, err
 	}
-	heapAfter := b.probe.HeapInUse(ctx)
+	memAfter, err := b.probe.Memory(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Profile != "" {
 		for path, name := range map[string]string{"/debug/pprof/heap": "idle-heap", "/debug/pprof/goroutine": "idle-goroutines"} {
 			if err := b.probe.Save(ctx, path, b.profileFile(name)); err != nil {
@@ -72,8 +81,10 @@ func Idle(ctx context.Context, cfg Config, w IdleConfig) (_ *Report, err error) 
 	n := float64(w.Connections)
 	f := IdleFigures{Connections: w.Connections, RSSBefore: before.RSS, RSSAfter: after.RSS,
 		KiBPerLogin: float64(after.RSS-before.RSS) / 1024 / n, KiBTotal: float64(after.RSS) / 1024 / n,
-		KiBHeap: float64(heapAfter-heapBefore) / 1024 / n, CPUPerSecond: cpu,
-		LoginCPU: (entered.CPU - entering.CPU).Seconds() / n * 1000}
+		KiBHeap: float64(memAfter.Heap-memBefore.Heap) / 1024 / n, KiBStack: float64(memAfter.Stack-memBefore.Stack) / 1024 / n,
+		KiBRetained: float64(memAfter.Retained-memBefore.Retained) / 1024 / n, Goroutines: float64(memAfter.Routines-memBefore.Routines) / n,
+		CPUPerSecond: cpu,
+		LoginCPU:     (entered.CPU - entering.CPU).Seconds() / n * 1000}
 	for _, c := range clients {
 		if c.Err() != nil {
 			if f.Lost == 0 {
@@ -111,7 +122,8 @@ func (f IdleFigures) report(first error) *Report {
 	r.add("idle logins", "%d", f.Connections)
 	r.add("KiB per login (RSS after − before)", "%.2f", f.KiBPerLogin)
 	r.add("KiB per login (total RSS)", "%.2f", f.KiBTotal)
-	r.add("KiB per login (heap)", "%.2f", f.KiBHeap)
+	r.add("of these heap / stacks / free", "%.2f / %.2f / %.2f", f.KiBHeap, f.KiBStack, f.KiBRetained)
+	r.add("goroutines per login", "%.2f", f.Goroutines)
 	r.add("RSS before MiB", "%.1f", float64(f.RSSBefore)/(1<<20))
 	r.add("RSS after MiB", "%.1f", float64(f.RSSAfter)/(1<<20))
 	r.add("CPU ms/s while idle", "%.1f", f.CPUPerSecond)

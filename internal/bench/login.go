@@ -25,6 +25,7 @@ type LoginFigures struct {
 	Login        Latency        `json:"login"` // first byte to the end of the sync
 	CPU          float64        `json:"cpu_seconds_per_1000"`
 	GeneratorCPU float64        `json:"generator_cpu_seconds_per_1000"`
+	Others       float64        `json:"cpu_share_of_others"`
 	Errors       map[string]int `json:"errors,omitempty"`
 }
 
@@ -45,23 +46,21 @@ func Logins(ctx context.Context, cfg Config, w LoginConfig) (_ *Report, err erro
 			return nil, err
 		}
 	}
-	from, err := b.probe.Usage(ctx)
-	if err != nil {
-		return nil, err
-	}
-	own, began := ownCPU(), time.Now()
-	run := b.comeAndGo(ctx, w.Count, w.Concurrency)
-	took := time.Since(began)
-	own = ownCPU() - own
-	to, err := b.probe.Usage(ctx)
+	var run loginRun
+	used, err := b.span(ctx, func() error {
+		run = b.comeAndGo(ctx, w.Count, w.Concurrency)
+		return ctx.Err()
+	})
 	if err != nil {
 		return nil, err
 	}
 	n := float64(max(run.latency.Count(), 1))
-	f := LoginFigures{Count: w.Count, Concurrency: w.Concurrency, Seconds: took.Seconds(), PerSecond: n / took.Seconds(),
-		Login: run.latency.Latency(), CPU: (to.CPU - from.CPU).Seconds() / n * 1000,
-		GeneratorCPU: own.Seconds() / n * 1000, Errors: run.errors}
-	return f.report(), ctx.Err()
+	f := LoginFigures{Count: w.Count, Concurrency: w.Concurrency, Seconds: used.took.Seconds(), PerSecond: n / used.took.Seconds(),
+		Login: run.latency.Latency(), CPU: used.server.Seconds() / n * 1000,
+		GeneratorCPU: used.own.Seconds() / n * 1000, Others: used.others, Errors: run.errors}
+	r := f.report()
+	used.note(r)
+	return r, nil
 }
 
 // profileLogins keeps the server busy for as long as a profile takes, before the

@@ -41,6 +41,7 @@ type P2PFigures struct {
 	CPU          float64     `json:"cpu_seconds_per_1000"`
 	GeneratorCPU float64     `json:"generator_cpu_seconds_per_1000"`
 	RSS          int64       `json:"rss_bytes"`
+	Others       float64     `json:"cpu_share_of_others"`
 	Refused      map[int]int `json:"refused,omitempty"`
 	Unanswered   int         `json:"unanswered"`
 	Missing      int         `json:"missing"`
@@ -129,7 +130,12 @@ func (x *exchange) traffic(ctx context.Context, d time.Duration) error {
 		p.begin(nil)
 	}
 	s := schedule{rate: x.cfg.Rate, duration: d}
-	c := realClock()
+	sleeper, err := newSleeper()
+	if err != nil {
+		return err
+	}
+	defer sleeper.close() //nolint:errcheck // a timer
+	c := realClock(sleeper)
 	start := time.Now()
 	late, err := s.run(ctx, c, func(k int64, due time.Duration) error {
 		return x.pairs[k%int64(len(x.pairs))].send(start.Add(due))
@@ -194,26 +200,18 @@ func (x *exchange) measure(ctx context.Context) (*Report, error) {
 			return nil, err
 		}
 	}
-	from, err := b.probe.Usage(ctx)
-	if err != nil {
-		return nil, err
-	}
-	own, began := ownCPU(), time.Now()
-	if err := x.traffic(ctx, x.cfg.Duration); err != nil {
-		return nil, err
-	}
-	took := time.Since(began)
-	own = ownCPU() - own
-	to, err := b.probe.Usage(ctx)
+	used, err := b.span(ctx, func() error { return x.traffic(ctx, x.cfg.Duration) })
 	if err != nil {
 		return nil, err
 	}
 	f := x.figures()
-	f.Seconds, f.RSS = took.Seconds(), to.RSS
+	f.Seconds, f.RSS, f.Others = used.took.Seconds(), used.rss, used.others
 	f.SentRate, f.Deliveries = float64(f.Acked)/f.Seconds, float64(f.Delivered)/f.Seconds
 	n := float64(max(f.Delivered, 1)) / 1000
-	f.CPU, f.GeneratorCPU = (to.CPU-from.CPU).Seconds()/n, own.Seconds()/n
-	return f.report(), nil
+	f.CPU, f.GeneratorCPU = used.server.Seconds()/n, used.own.Seconds()/n
+	r := f.report()
+	used.note(r)
+	return r, nil
 }
 
 // figures sums up what the pairs have counted in the last phase.

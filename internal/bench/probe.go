@@ -140,23 +140,36 @@ func (p *Probe) Settle(ctx context.Context) (Usage, error) {
 	return last, nil
 }
 
-// HeapInUse returns the bytes of live objects after a collection, as the runtime
-// of the server counts them; 0 without Metrics.
-func (p *Probe) HeapInUse(ctx context.Context) int64 {
+// Memory is where the resident memory of the server is, as its runtime counts it.
+type Memory struct {
+	Heap     int64 // spans with live objects, after a collection
+	Stack    int64
+	Retained int64 // free and not returned to the system
+	Other    int64 // of the runtime itself
+	Routines int64
+}
+
+// Memory reads the figures of the runtime; they are 0 without Metrics.
+func (p *Probe) Memory(ctx context.Context) (Memory, error) {
 	if p.Metrics == "" {
-		return 0
+		return Memory{}, nil
 	}
 	body, err := p.get(ctx, "/metrics")
 	if err != nil {
-		return 0
+		return Memory{}, err
 	}
+	v := map[string]int64{}
 	for line := range strings.Lines(string(body)) {
-		if text, ok := strings.CutPrefix(line, "go_memstats_heap_inuse_bytes "); ok {
-			value, _ := strconv.ParseFloat(strings.TrimSpace(text), 64)
-			return int64(value)
+		name, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if name, ok := strings.CutPrefix(name, "go_"); ok {
+			value, _ := strconv.ParseFloat(text, 64)
+			v[strings.TrimPrefix(name, "memstats_")] = int64(value)
 		}
 	}
-	return 0
+	return Memory{Heap: v["heap_inuse_bytes"], Stack: v["stack_inuse_bytes"],
+		Retained: v["heap_idle_bytes"] - v["heap_released_bytes"],
+		Other:    v["gc_sys_bytes"] + v["other_sys_bytes"] + v["mspan_sys_bytes"] + v["mcache_sys_bytes"] + v["buck_hash_sys_bytes"],
+		Routines: v["goroutines"]}, nil
 }
 
 // Save writes a profile of the private listener to a file.

@@ -37,11 +37,10 @@ type clock struct {
 	sleep func(time.Duration)
 }
 
-// realClock starts now. Its sleep is not the one of the Go runtime, which is late
-// by up to a millisecond.
-func realClock() clock {
+// realClock starts now and sleeps with s.
+func realClock(s *sleeper) clock {
 	start := time.Now()
-	return clock{since: func() time.Duration { return time.Since(start) }, sleep: preciseSleep}
+	return clock{since: func() time.Duration { return time.Since(start) }, sleep: s.sleep}
 }
 
 // run calls send for each message when it is due, late ones at once, in order,

@@ -2,21 +2,45 @@ package bench
 
 import (
 	"errors"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// preciseSleep sleeps in the kernel; it is late by some ten microseconds.
-func preciseSleep(d time.Duration) {
-	ts := syscall.NsecToTimespec(int64(d))
-	for {
-		err := syscall.Nanosleep(&ts, &ts)
-		if !errors.Is(err, syscall.EINTR) {
-			return
-		}
+// sleeper sleeps by a timer of the kernel that the poller of the Go runtime waits
+// for: late by some ten microseconds, where the timers of the runtime are late by
+// up to a millisecond, and without a thread of its own.
+type sleeper struct{ file *os.File }
+
+func newSleeper() (*sleeper, error) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	return &sleeper{os.NewFile(uintptr(fd), "timerfd")}, nil
+}
+
+func (s *sleeper) close() error { return s.file.Close() }
+
+func (s *sleeper) sleep(d time.Duration) {
+	// Zero would disarm the timer.
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(d, 1)))}
+	raw, err := s.file.SyscallConn()
+	if err == nil {
+		fault := raw.Control(func(fd uintptr) { err = unix.TimerfdSettime(int(fd), 0, &spec, nil) })
+		err = errors.Join(err, fault)
+	}
+	if err == nil {
+		var expired [8]byte
+		_, err = s.file.Read(expired[:])
+	}
+	if err != nil {
+		time.Sleep(d)
 	}
 }
 
@@ -55,4 +79,29 @@ func kernel() string {
 		return runtime.GOOS
 	}
 	return unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
+}
+
+// busy returns the processor time that all processes of this machine have used.
+func busy() (time.Duration, bool) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, false
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	f := strings.Fields(line)
+	if len(f) < 8 || f[0] != "cpu" {
+		return 0, false
+	}
+	var ticks int64
+	for i, text := range f[1:8] {
+		if i == 3 || i == 4 { // idle, waiting for a disk
+			continue
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return 0, false
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * clockTick, true
 }

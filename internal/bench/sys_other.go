@@ -9,7 +9,13 @@ import (
 	"time"
 )
 
-func preciseSleep(d time.Duration) { time.Sleep(d) }
+type sleeper struct{}
+
+func newSleeper() (*sleeper, error) { return &sleeper{}, nil }
+
+func (*sleeper) close() error { return nil }
+
+func (*sleeper) sleep(d time.Duration) { time.Sleep(d) }
 
 func dialControl(_, _ string, _ syscall.RawConn) error { return nil }
 
@@ -20,3 +26,5 @@ func openFiles() (uint64, error) { return 1 << 20, nil }
 var terminate = os.Interrupt //nolint:gochecknoglobals // os.Interrupt is a variable
 
 func kernel() string { return runtime.GOOS }
+
+func busy() (time.Duration, bool) { return 0, false }
