@@ -56,7 +56,7 @@ if (kinds === KINDS) {
 fs.rmSync('out', { recursive: true, force: true });
 fs.mkdirSync('out');
 const child = spawn(process.execPath, [
-  '--test', '--test-reporter=spec', '--test-reporter-destination=stdout', '--test-concurrency=2', '--test-timeout=60000', ...files,
+  '--test', '--test-reporter=spec', '--test-reporter-destination=stdout', '--test-concurrency=2', ...files,
 ], {
   stdio: 'inherit',
   env: { ...process.env, SDK_KINDS: kinds.join(','), ...(browser && { SDK_BROWSER_WS: browser.wsEndpoint() }) },

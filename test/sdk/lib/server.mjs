@@ -14,6 +14,8 @@ import { closeBrowser } from './browser.mjs';
 
 const BIN = process.env.HONGYAN_BIN ?? fileURLToPath(new URL('../../../bin/hongyan', import.meta.url));
 const run = promisify(execFile);
+// HONGYAN_* variables are settings of the server, and it refuses the ones it does not know, such as HONGYAN_BIN.
+const env = Object.fromEntries(Object.entries(process.env).filter(([k]) => !k.startsWith('HONGYAN_')));
 
 async function freePorts(n) {
   const servers = await Promise.all(Array.from({ length: n }, () => new Promise((resolve, reject) => {
@@ -93,7 +95,7 @@ export class Server {
       'serve', '--data', this.data, '--listen', `127.0.0.1:${tls}`, '--http', `127.0.0.1:${plain}`,
       '--metrics', `127.0.0.1:${metrics}`, '--hook-private', ...this.apps.flatMap((a) => ['--app', `${a.key}:${a.secret}`]),
     ];
-    this.process = spawn(BIN, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(BIN, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     const keep = (chunk) => {
       this.log.push(...String(chunk).split('\n').filter(Boolean));
       if (this.log.length > 4000) this.log.splice(0, this.log.length - 4000);
@@ -127,7 +129,7 @@ export class Server {
   logTail(lines = 60) { return this.log.slice(-lines).join('\n'); }
 
   async cli(...args) {
-    const { stdout } = await run(BIN, args, { timeout: 10000 });
+    const { stdout } = await run(BIN, args, { timeout: 10000, env });
     return stdout;
   }
 

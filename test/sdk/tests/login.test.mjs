@@ -178,6 +178,8 @@ scenario('a blocked account is 422 until it is unblocked', {
 });
 
 scenario('a refused automatic login goes on with the token of setOptions', {
+  // Five seconds of back-off each: one build per platform and version is enough.
+  kinds: ['mini-0.15.0', 'mini-0.17.2', 'browser-0.17.2'],
   proves: ['nim/cmd/login', 'nim/event/willReconnect', 'nim/event/disconnect', 'rest/user/refreshToken'],
 }, async (ctx) => {
   const account = await ctx.account('alice');

@@ -20,6 +20,7 @@ async function pair(ctx) {
 }
 
 scenario('recall: gone everywhere, announced to everybody concerned', {
+  pending: 'recall',
   proves: ['nim/cmd/recallMsg', 'nim/cmd/onRecallMsg', 'nim/event/sysMsg', 'nim/event/updateSession'],
 }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
@@ -49,7 +50,7 @@ scenario('recall: gone everywhere, announced to everybody concerned', {
   assert.ok(!roaming(again).some((m) => m.idClient === sent.idClient));
 });
 
-scenario('recall of an offline message: only the notice is delivered', { kinds: MINI, proves: ['nim/cmd/syncRecallMsgOfflineAndRoaming', 'nim/event/syncSysMsgs'] }, async (ctx) => {
+scenario('recall of an offline message: only the notice is delivered', { pending: 'recall', kinds: MINI, proves: ['nim/cmd/syncRecallMsgOfflineAndRoaming', 'nim/event/syncSysMsgs'] }, async (ctx) => {
   const { b, alice, bob } = await pair(ctx);
   await bob.call('disconnect');
   const sent = await alice.sendText(b, 'never seen');
@@ -60,7 +61,7 @@ scenario('recall of an offline message: only the notice is delivered', { kinds: 
   assert.deepEqual(notices.map((n) => [n.type, n.recallMessageInfo.idClient, n.feature]), [['recallMsgP2p', sent.idClient, 'leave']]);
 });
 
-scenario('recall: only one\'s own messages, and only while they are young', { kinds: MINI, proves: ['nim/cmd/recallMsg'] }, async (ctx) => {
+scenario('recall: only one\'s own messages, and only while they are young', { pending: 'recall', kinds: MINI, proves: ['nim/cmd/recallMsg'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const sent = await alice.sendText(b, 'mine');
   const got = await bob.event('msg');
@@ -71,7 +72,7 @@ scenario('recall: only one\'s own messages, and only while they are young', { ki
   assert.equal((await bob.history(a)).length, 1);
 });
 
-scenario('one-way delete', { kinds: NODE_KINDS, proves: ['nim/cmd/deleteSelfMsgs', 'nim/cmd/onDeleteSelfMsgs', 'nim/cmd/syncDeleteSelfMsgs', 'nim/event/deleteSelfMsgs'] }, async (ctx) => {
+scenario('one-way delete', { pending: 'one-way delete', kinds: NODE_KINDS, proves: ['nim/cmd/deleteSelfMsgs', 'nim/cmd/onDeleteSelfMsgs', 'nim/cmd/syncDeleteSelfMsgs', 'nim/event/deleteSelfMsgs'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const desk = await ctx.login(a, { kind: ctx.otherKind });
   const first = await alice.sendText(b, 'first');
@@ -92,7 +93,7 @@ scenario('one-way delete', { kinds: NODE_KINDS, proves: ['nim/cmd/deleteSelfMsgs
   assert.equal(fresh.packets('<-', '4-21').flatMap((p) => p.body[0]).length, 2);
 });
 
-scenario('read receipts', { proves: ['nim/cmd/sendMsgReceipt', 'nim/cmd/multiSyncMsgReceipt', 'nim/cmd/syncMsgReceipts', 'nim/event/msgReceipts', 'nim/event/updateSession'] }, async (ctx) => {
+scenario('read receipts', { pending: 'receipts', proves: ['nim/cmd/sendMsgReceipt', 'nim/cmd/multiSyncMsgReceipt', 'nim/cmd/syncMsgReceipts', 'nim/event/msgReceipts', 'nim/event/updateSession'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const one = await alice.sendText(b, 'one');
   const two = await alice.sendText(b, 'two');
@@ -118,7 +119,7 @@ scenario('read receipts', { proves: ['nim/cmd/sendMsgReceipt', 'nim/cmd/multiSyn
   assert.deepEqual([status.one, status.two], ['receipt', 'receipt']);
 });
 
-scenario('threads and lookup by id', { kinds: NODE_KINDS, proves: ['nim/cmd/getThreadMsgs', 'nim/cmd/getMsgsByIdServer'] }, async (ctx) => {
+scenario('threads and lookup by id', { pending: 'threads', kinds: NODE_KINDS, proves: ['nim/cmd/getThreadMsgs', 'nim/cmd/getMsgsByIdServer'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const root = await alice.sendText(b, 'root');
   const got = await bob.event('msg');
@@ -138,9 +139,12 @@ scenario('threads and lookup by id', { kinds: NODE_KINDS, proves: ['nim/cmd/getT
   const ask = (m) => ({ scene: 'p2p', from: m.from, to: m.to, idServer: m.idServer, time: m.time });
   const found = await alice.call('msgExtend.getMsgsByIdServer', { reqMsgs: [ask(replies[1]), ask(root), ask({ ...root, idServer: '1' })] });
   assert.deepEqual(found.map((m) => m.body).sort(), ['reply 1', 'root']);
+  const eve = await ctx.login(await ctx.account('eve'));
+  assert.deepEqual(await eve.call('msgExtend.getMsgsByIdServer', { reqMsgs: [ask(root)] }), [], 'not for others');
 });
 
 scenario('clearing a conversation on the server', {
+  pending: 'clearing',
   kinds: NODE_KINDS,
   proves: ['nim/cmd/clearHistoryMsgsFromServer', 'nim/cmd/multiSyncClearServerHistoryMsgs', 'nim/cmd/syncClearServerHistoryMsgs', 'nim/event/clearServerHistoryMsgs'],
 }, async (ctx) => {
@@ -164,7 +168,7 @@ scenario('clearing a conversation on the server', {
   await fresh.event('clearServerHistoryMsgs', (r) => r.some((x) => x.sessionId === `p2p-${b.accid}`));
 });
 
-scenario('deleting roaming keeps history', { kinds: NODE_KINDS, proves: ['nim/cmd/deleteRoamingMsgs'] }, async (ctx) => {
+scenario('deleting roaming keeps history', { pending: 'deleting roaming', kinds: NODE_KINDS, proves: ['nim/cmd/deleteRoamingMsgs'] }, async (ctx) => {
   const { a, b, alice } = await pair(ctx);
   await alice.sendText(b, 'kept in history');
   await alice.call('session.deleteSession', { id: `p2p-${b.accid}`, isSyncToServer: true });
@@ -172,7 +176,7 @@ scenario('deleting roaming keeps history', { kinds: NODE_KINDS, proves: ['nim/cm
   assert.deepEqual(roaming(await ctx.login(a)), []);
 });
 
-scenario('custom notifications', { kinds: NODE_KINDS, proves: ['nim/cmd/sendCustomSysMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg', 'nim/event/syncSysMsgs', 'nim/cmd/syncOfflineSysMsgs'] }, async (ctx) => {
+scenario('custom notifications', { pending: 'custom notifications', kinds: NODE_KINDS, proves: ['nim/cmd/sendCustomSysMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg', 'nim/event/syncSysMsgs', 'nim/cmd/syncOfflineSysMsgs'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const send = (attach, extra) => alice.call('systemMessage.sendCustomSysMsg', { type: 'customP2p', to: b.accid, attach, ...extra });
   await send('{"typing":true}', { setting: { needSaveOffline: false } });
@@ -191,6 +195,7 @@ scenario('custom notifications', { kinds: NODE_KINDS, proves: ['nim/cmd/sendCust
 });
 
 scenario('sticky sessions', {
+  pending: 'sticky sessions',
   kinds: NODE_KINDS,
   proves: [
     'nim/cmd/nimAddStickTopSession', 'nim/cmd/nimUpdateStickTopSession', 'nim/cmd/nimDeleteStickTopSession', 'nim/cmd/nimSyncStickTopSessions',
@@ -215,6 +220,7 @@ scenario('sticky sessions', {
 });
 
 scenario('session list kept by the server', {
+  pending: 'session list',
   kinds: NODE_KINDS,
   proves: [
     'nim/cmd/nimQueryCloudSessionList', 'nim/cmd/nimQueryCloudSession', 'nim/cmd/nimUpdateCloudSession',
@@ -248,7 +254,7 @@ scenario('session list kept by the server', {
   assert.equal((await alice.call('cloudSession.queryCloudSessionList', {})).sessionList[0].sessionId, `p2p-${b.accid}`);
 });
 
-scenario('full-text search', { kinds: NODE_KINDS, proves: ['nim/cmd/nimFtsCloudMsgLogs', 'nim/cmd/nimFtsCloudMsgLogsAggWithSession'] }, async (ctx) => {
+scenario('full-text search', { pending: 'search', kinds: NODE_KINDS, proves: ['nim/cmd/nimFtsCloudMsgLogs', 'nim/cmd/nimFtsCloudMsgLogsAggWithSession'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const c = await ctx.account('carol');
   const carol = await ctx.login(c, { kind: ctx.otherKind });
@@ -260,6 +266,7 @@ scenario('full-text search', { kinds: NODE_KINDS, proves: ['nim/cmd/nimFtsCloudM
   await carol.sendText(b, `foreign ${word}`);
   const search = (query) => alice.call('msgLog.ftsCloudMsgLogs', query);
   const found = (msgs) => msgs.map((m) => m.idServer);
+  await search({ keyword: word });
   await eventually(async () => (await search({ keyword: word })).length === 3, { what: 'the index' });
   assert.deepEqual(found(await search({ keyword: word })), found([three, two, one]));
   assert.deepEqual(found(await search({ keyword: word, orderRule: 'ASC', msglogsLimit: 2 })), found([one, two]));
@@ -270,7 +277,7 @@ scenario('full-text search', { kinds: NODE_KINDS, proves: ['nim/cmd/nimFtsCloudM
   assert.deepEqual(found(grouped), found([three, two]));
 });
 
-scenario('broadcast messages', { kinds: NODE_KINDS, proves: ['rest/msg/broadcastMsg', 'nim/cmd/onBroadcastMsg', 'nim/cmd/syncBroadcastMsg', 'nim/event/broadcastMsgs'] }, async (ctx) => {
+scenario('broadcast messages', { pending: 'broadcasts', kinds: NODE_KINDS, proves: ['rest/msg/broadcastMsg', 'nim/cmd/onBroadcastMsg', 'nim/cmd/syncBroadcastMsg', 'nim/event/broadcastMsgs'] }, async (ctx) => {
   const syncing = { other: { syncOptions: { broadcastMsgs: true } } };
   const a = await ctx.account('alice');
   const b = await ctx.account('bob');

@@ -39,7 +39,8 @@ scenario('kill -9 and restart: everybody comes back, nothing is lost', {
   await bob.event('msg', (m) => m.idClient === after.idClient);
   assert.ok(Number(after.idServer) > Number(before.idServer), 'ids go on increasing after a crash');
 
-  const got = received(bob);
+  // A 4-5 has no answer and may die with the server: the message it was for may come again, with the same ids. Nothing else may.
+  const got = received(bob).filter((id) => id !== before.idClient);
   assert.equal(new Set(got).size, got.length, 'nothing twice');
   const history = await bob.history(a, { reverse: true });
   assert.deepEqual(history.map((m) => m.body), ['before', 'after']);

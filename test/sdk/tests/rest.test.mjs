@@ -64,6 +64,7 @@ scenario('user/mute: sending is 423, receiving goes on', { kinds: MINI, proves: 
 });
 
 scenario('user/setSpecialRelation is pushed and listed', {
+  pending: 'relations',
   kinds: MINI, proves: ['rest/user/setSpecialRelation', 'rest/user/listBlackAndMuteList', 'nim/event/updateBlackList', 'nim/event/updateMuteList'],
 }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
@@ -120,7 +121,7 @@ scenario('msg/sendBatchMsg', { kinds: MINI, proves: ['rest/msg/sendBatchMsg', 'n
   }
 });
 
-scenario('msg/sendAttachMsg and sendBatchAttachMsg', { kinds: MINI, proves: ['rest/msg/sendAttachMsg', 'rest/msg/sendBatchAttachMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg', 'nim/event/syncSysMsgs'] }, async (ctx) => {
+scenario('msg/sendAttachMsg and sendBatchAttachMsg', { pending: 'custom notifications', kinds: MINI, proves: ['rest/msg/sendAttachMsg', 'rest/msg/sendBatchAttachMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg', 'nim/event/syncSysMsgs'] }, async (ctx) => {
   const { a, b, bob } = await pair(ctx);
   await ok('msg/sendAttachMsg', { from: a.accid, msgtype: 0, to: b.accid, attach: '{"n":1}' });
   const got = await bob.event('sysMsg');
@@ -135,7 +136,7 @@ scenario('msg/sendAttachMsg and sendBatchAttachMsg', { kinds: MINI, proves: ['re
   assert.deepEqual(back.seen('syncSysMsgs').flatMap((e) => e.args[0].map((m) => m.attach)), [{ n: 4 }]);
 });
 
-scenario('msg/recall and msg/delMsg', { kinds: MINI, proves: ['rest/msg/recall', 'rest/msg/delMsg', 'nim/cmd/onRecallMsg', 'nim/event/sysMsg'] }, async (ctx) => {
+scenario('msg/recall and msg/delMsg', { pending: 'recall', kinds: MINI, proves: ['rest/msg/recall', 'rest/msg/delMsg', 'nim/cmd/onRecallMsg', 'nim/event/sysMsg'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const recalled = await alice.sendText(b, 'recalled');
   const deleted = await alice.sendText(b, 'deleted');
@@ -151,7 +152,7 @@ scenario('msg/recall and msg/delMsg', { kinds: MINI, proves: ['rest/msg/recall',
   assert.equal(bob.seen('sysMsg').length, 1, 'a deletion is not announced');
 });
 
-scenario('msg/markReadMsg is a receipt', { kinds: MINI, proves: ['rest/msg/markReadMsg', 'nim/cmd/multiSyncMsgReceipt', 'nim/event/msgReceipts'] }, async (ctx) => {
+scenario('msg/markReadMsg is a receipt', { pending: 'receipts', kinds: MINI, proves: ['rest/msg/markReadMsg', 'nim/cmd/multiSyncMsgReceipt', 'nim/event/msgReceipts'] }, async (ctx) => {
   const { a, b, alice } = await pair(ctx);
   const sent = await alice.sendText(b, 'read me');
   await ok('msg/markReadMsg', { from: b.accid, to: a.accid, msgidClient: sent.idClient });
@@ -160,7 +161,7 @@ scenario('msg/markReadMsg is a receipt', { kinds: MINI, proves: ['rest/msg/markR
   assert.equal(Number(receipt.msgReceiptTime), sent.time);
 });
 
-scenario('history/querySessionList is the client\'s session list', { kinds: ['mini-0.17.2'], proves: ['rest/history/querySessionList', 'rest/msg/delRoamSession'] }, async (ctx) => {
+scenario('history/querySessionList is the client\'s session list', { pending: 'session list', kinds: ['mini-0.17.2'], proves: ['rest/history/querySessionList', 'rest/msg/delRoamSession'] }, async (ctx) => {
   const { a, b, alice } = await pair(ctx);
   await alice.sendText(b, 'hello');
   const { data } = await ok('history/querySessionList', { accid: a.accid });
