@@ -2,6 +2,7 @@
 // Collects out/results.tsv (feature, client, pass or fail, test) and checks proves.tsv against the tests
 // (node run.mjs --write-proves writes it).
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -53,13 +54,13 @@ if (kinds === KINDS) {
   }
 }
 
-fs.rmSync('out', { recursive: true, force: true });
-fs.mkdirSync('out');
+// Several runs may share a checkout: each collects in a directory of its own, and the last one to end leaves its results.
+const parts = fs.mkdtempSync(path.join(os.tmpdir(), 'sdk-results-'));
 const child = spawn(process.execPath, [
   '--test', '--test-reporter=spec', '--test-reporter-destination=stdout', '--test-concurrency=2', ...files,
 ], {
   stdio: 'inherit',
-  env: { ...process.env, SDK_KINDS: kinds.join(','), ...(browser && { SDK_BROWSER_WS: browser.wsEndpoint() }) },
+  env: { ...process.env, SDK_PARTS: parts, SDK_KINDS: kinds.join(','), ...(browser && { SDK_BROWSER_WS: browser.wsEndpoint() }) },
 });
 // Everything has its own deadline; this one is for the case that one of them is missing.
 const limit = setTimeout(() => { console.error('the suite did not end within 5 minutes'); child.kill('SIGKILL'); }, 300000);
@@ -67,12 +68,12 @@ const code = await new Promise((resolve) => child.on('exit', (c) => resolve(c ??
 clearTimeout(limit);
 await browser?.close();
 
-const rows = fs.readdirSync('out').filter((f) => f.endsWith('.part')).flatMap((f) => {
-  const text = fs.readFileSync(path.join('out', f), 'utf8');
-  fs.rmSync(path.join('out', f));
-  return text.split('\n').filter(Boolean);
-}).sort();
-fs.writeFileSync('out/results.tsv', `feature\tclient\tresult\ttest\n${rows.map((r) => `${r}\n`).join('')}`);
+const rows = fs.readdirSync(parts).flatMap((f) => fs.readFileSync(path.join(parts, f), 'utf8').split('\n').filter(Boolean)).sort();
+fs.rmSync(parts, { recursive: true, force: true });
+fs.mkdirSync('out', { recursive: true });
+const temporary = `out/results.${process.pid}`;
+fs.writeFileSync(temporary, `feature\tclient\tresult\ttest\n${rows.map((r) => `${r}\n`).join('')}`);
+fs.renameSync(temporary, 'out/results.tsv');
 const features = new Map();
 for (const row of rows) {
   const [feature, , result] = row.split('\t');

@@ -156,7 +156,7 @@ export class Server {
     await this.start();
   }
 
-  async remove() {
+  remove() {
     if (this.data) fs.rmSync(this.data, { recursive: true, force: true });
   }
 }
@@ -165,10 +165,16 @@ export class Server {
 export function useServer(options) {
   const server = new Server(options);
   if (process.env.SDK_LIST === '1') return server;
+  // A file that is cut off leaves neither a process nor its data behind.
+  process.on('exit', () => {
+    if (!server.exit) server.process?.kill('SIGKILL');
+    server.remove();
+  });
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(1));
   before(() => server.start(), { timeout: 20000 });
   after(async () => {
     await closeBrowser();
-    try { await server.stop(); } finally { await server.remove(); }
+    try { await server.stop(); } finally { server.remove(); }
   }, { timeout: 30000 });
   return server;
 }

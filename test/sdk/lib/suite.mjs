@@ -4,11 +4,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { Client, KINDS, malformed } from './clients.mjs';
 import { haveChromium } from './browser.mjs';
 
-const OUT = fileURLToPath(new URL('../out/', import.meta.url));
+// Set by run.mjs; a test file that is run by itself records nothing.
+const PARTS = process.env.SDK_PARTS;
 const FILE = path.basename(process.argv[1] ?? '');
 // Only tell what the tests claim (run.mjs asks for it), before any hook has started a server.
 const LISTING = process.env.SDK_LIST === '1';
@@ -22,9 +22,8 @@ function isHarmless(e) {
   return code === 415 || code === 'No_connected' || HARMLESS.test(e?.message ?? String(e));
 }
 
-function append(name, line) {
-  fs.mkdirSync(OUT, { recursive: true });
-  fs.appendFileSync(path.join(OUT, name), `${line}\n`);
+function record(fields) {
+  if (PARTS) fs.appendFileSync(path.join(PARTS, `${process.pid}.tsv`), `${fields.join('\t')}\n`);
 }
 
 // pending: why the server cannot pass the scenario yet. It has to answer 514 (service not available) then, and the scenario
@@ -49,7 +48,7 @@ export function suite(backend) {
         }
         await ctx.close();
         const result = !failure ? 'pass' : pending ? 'pending' : 'fail';
-        for (const feature of proves) append(`results.${process.pid}.part`, [feature, kind, result, `${FILE}::${name}`].join('\t'));
+        for (const feature of proves) record([feature, kind, result, `${FILE}::${name}`]);
         if (pending && !failure) throw new Error(`passes: take its pending mark away (${pending})`);
         // Only the service not being there is expected. Every other failure of a pending scenario is a real one.
         if (pending && /\b514\b/.test(failure.message)) {
