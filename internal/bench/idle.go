@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type IdleFigures struct {
 	Connections  int     `json:"connections"`
 	RSSBefore    int64   `json:"rss_before_bytes"`
 	RSSAfter     int64   `json:"rss_after_bytes"`
+	FilesAfter   int64   `json:"rss_after_files_bytes"` // part of it: pages of the program
 	KiBPerLogin  float64 `json:"kib_per_login"`
 	KiBTotal     float64 `json:"kib_total_per_login"`
 	KiBHeap      float64 `json:"kib_heap_per_login"`
@@ -29,6 +31,9 @@ type IdleFigures struct {
 	Lost         int     `json:"lost"`
 }
 
+// idleWarmup is how many logins come and go before the memory is measured first.
+const idleWarmup = 100
+
 // Idle logs in many connections, forces a collection in the server and reports
 // its resident memory for each of them.
 func Idle(ctx context.Context, cfg Config, w IdleConfig) (_ *Report, err error) {
@@ -37,6 +42,10 @@ func Idle(ctx context.Context, cfg Config, w IdleConfig) (_ *Report, err error) 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
+	// The first logins load parts of the program; what is asked is what one more costs.
+	if warm := b.comeAndGo(ctx, min(idleWarmup, w.Connections), w.Concurrency); len(warm.errors) > 0 {
+		return nil, fmt.Errorf("bench: logins fail: %v", warm.errors)
+	}
 	before, err := b.probe.Settle(ctx)
 	if err != nil {
 		return nil, err
@@ -85,6 +94,9 @@ func Idle(ctx context.Context, cfg Config, w IdleConfig) (_ *Report, err error) 
 		KiBRetained: float64(memAfter.Retained-memBefore.Retained) / 1024 / n, Goroutines: float64(memAfter.Routines-memBefore.Routines) / n,
 		CPUPerSecond: cpu,
 		LoginCPU:     (entered.CPU - entering.CPU).Seconds() / n * 1000}
+	if after.Anonymous > 0 {
+		f.FilesAfter = after.RSS - after.Anonymous
+	}
 	for _, c := range clients {
 		if c.Err() != nil {
 			if f.Lost == 0 {
@@ -125,7 +137,7 @@ func (f IdleFigures) report(first error) *Report {
 	r.add("of these heap / stacks / free", "%.2f / %.2f / %.2f", f.KiBHeap, f.KiBStack, f.KiBRetained)
 	r.add("goroutines per login", "%.2f", f.Goroutines)
 	r.add("RSS before MiB", "%.1f", float64(f.RSSBefore)/(1<<20))
-	r.add("RSS after MiB", "%.1f", float64(f.RSSAfter)/(1<<20))
+	r.add("RSS after MiB (of it program)", "%.1f (%.1f)", float64(f.RSSAfter)/(1<<20), float64(f.FilesAfter)/(1<<20))
 	r.add("CPU ms/s while idle", "%.1f", f.CPUPerSecond)
 	r.add("CPU s per 1,000 logins", "%.3f", f.LoginCPU)
 	if f.Lost > 0 {

@@ -18,6 +18,9 @@ import (
 type Usage struct {
 	CPU time.Duration // user and system, since its start
 	RSS int64         // resident bytes
+	// Anonymous is the part of RSS that is no file: without the program itself.
+	// 0 when unknown.
+	Anonymous int64
 }
 
 // Probe reads the use of the server: from /proc when PID is given, otherwise
@@ -69,9 +72,12 @@ func procUsage(pid int) (Usage, error) {
 	}
 	u := Usage{CPU: time.Duration(user+system) * clockTick}
 	// smaps_rollup counts pages now; status may lag behind by some per thread.
-	for _, at := range []struct{ file, key string }{{"/smaps_rollup", "Rss:"}, {"/status", "VmRSS:"}} {
+	for _, at := range []struct{ file, key, anonymous string }{
+		{"/smaps_rollup", "Rss:", "Anonymous:"}, {"/status", "VmRSS:", "RssAnon:"},
+	} {
 		if u.RSS, err = kibOf(dir+at.file, at.key); err == nil {
-			return u, nil
+			u.Anonymous, err = kibOf(dir+at.file, at.anonymous)
+			return u, err
 		}
 	}
 	return u, err
