@@ -1,0 +1,156 @@
+package app_test
+
+import (
+	"context"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hongyan/internal/hytest"
+	"hongyan/internal/im"
+	"hongyan/internal/im/app"
+)
+
+func TestEveryDefaultParses(t *testing.T) {
+	all := app.AllSettings()
+	if !sort.SliceIsSorted(all, func(i, j int) bool { return all[i].Name < all[j].Name }) {
+		t.Error("settings are not listed by name")
+	}
+	seen := map[string]bool{}
+	for _, s := range all {
+		if seen[s.Name] {
+			t.Errorf("%s is there twice", s.Name)
+		}
+		seen[s.Name] = true
+		if s.Meaning == "" || s.Unit == "" {
+			t.Errorf("%s: no meaning or no unit", s.Name)
+		}
+		if _, err := app.ParseSettings(map[string]string{s.Name: s.Default}); err != nil {
+			t.Errorf("%s: its default: %v", s.Name, err)
+		}
+		if f, ok := app.FindSetting(s.Name); !ok || f.Default != s.Default {
+			t.Errorf("%s is not found by its name", s.Name)
+		}
+	}
+}
+
+func TestDefaultsAreTheOriginalsFigures(t *testing.T) {
+	set := hytest.Settings(t)
+	for name, c := range map[string]struct{ got, want int64 }{
+		"offline days": {set.OfflineDays, 30}, "offline per session": {set.OfflinePerSession, 100}, "offline in all": {set.OfflineMax, 5000},
+		"roaming days": {set.RoamingDays, 7}, "roaming sessions": {set.RoamingSessions, 100}, "roaming per session": {set.RoamingPerSession, 100},
+		"text": {set.TextLimit, 5000}, "ext": {set.ExtLimit, 1024}, "REST rate": {set.RESTRate, 100}, "device policy": {set.MultiDevicePolicy, 3},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %d, want %d", name, c.got, c.want)
+		}
+	}
+	if d := cmp.Diff(map[string]bool{"static": true, "dynamic": true, "callback": true}, set.LoginMethods); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestParseSettings(t *testing.T) {
+	for _, c := range []struct {
+		name, setting, value string
+		ok                   bool
+	}{
+		{"number", "text_limit", "10", true},
+		{"number with spaces", "text_limit", " 10 ", true},
+		{"number too small", "text_limit", "0", false},
+		{"number too large", "multi_device_policy", "5", false},
+		{"no number", "text_limit", "ten", false},
+		{"switch", "friends_only", "true", true},
+		{"switch by number", "friends_only", "1", false},
+		{"choice", "moderation", "local", true},
+		{"other choice", "moderation", "remote", false},
+		{"URL", "callback_url", "https://example.com/x", true},
+		{"no URL", "callback_url", "", true},
+		{"URL without host", "callback_url", "https:///x", false},
+		{"URL of another kind", "copy_url", "ftp://example.com", false},
+		{"list", "login_methods", "static, dynamic", true},
+		{"unknown in the list", "login_methods", "static,magic", false},
+		{"event numbers", "callback_events", "1,36", true},
+		{"no event number", "callback_events", "1,x", false},
+		{"matrix", "multi_device_matrix", "1>2+16,16>1", true},
+		{"matrix without old", "multi_device_matrix", "1>", false},
+		{"matrix without arrow", "multi_device_matrix", "1", false},
+		{"unknown name", "no_such_setting", "1", false},
+	} {
+		if _, err := app.ParseSettings(map[string]string{c.setting: c.value}); (err == nil) != c.ok {
+			t.Errorf("%s: %s=%q: %v", c.name, c.setting, c.value, err)
+		}
+	}
+}
+
+func TestAllFaultsAreReportedAtOnce(t *testing.T) {
+	_, err := app.ParseSettings(map[string]string{"text_limit": "x", "moderation": "x", "nonsense": "x", "roaming_days": "3"})
+	if im.CodeOf(err) != im.CodeBadParam {
+		t.Fatalf("code %d", im.CodeOf(err))
+	}
+	for _, want := range []string{"text_limit", "moderation", "nonsense"} {
+		if !strings.Contains(im.PublicText(err), want) {
+			t.Errorf("%q does not name %s", im.PublicText(err), want)
+		}
+	}
+	if strings.Contains(im.PublicText(err), "roaming_days") {
+		t.Errorf("%q names what is right", im.PublicText(err))
+	}
+}
+
+func TestService(t *testing.T) {
+	ctx := context.Background()
+	store := hytest.Store(t)
+	svc := app.New(store, time.Now)
+	if err := svc.Reload(ctx); err != nil {
+		t.Fatal(err)
+	}
+	made, err := svc.Create(ctx, app.App{})
+	if err != nil || made.Key == "" || len(made.Secret) < 32 || made.EasemobID == "" || made.EasemobKey == "" || made.CreatedMs == 0 {
+		t.Fatalf("generated: %+v, %v", made, err)
+	}
+	if _, err := svc.Create(ctx, app.App{Key: made.Key}); im.CodeOf(err) != im.CodeRepeated {
+		t.Errorf("created twice: %v", err)
+	}
+	for _, key := range []string{"a b", "a/b", "密", strings.Repeat("k", 65)} {
+		if _, err := svc.Create(ctx, app.App{Key: key}); im.CodeOf(err) != im.CodeBadParam {
+			t.Errorf("key %q: %v", key, err)
+		}
+	}
+	if _, err := svc.Create(ctx, app.App{Key: "x", Org: "NimServer", Name: "n"}); im.CodeOf(err) != im.CodeBadParam {
+		t.Errorf("a reserved org: %v", err)
+	}
+	if _, err := svc.Set(ctx, made.Key, map[string]string{"text_limit": "10", "roaming_days": "2"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := svc.Set(ctx, made.Key, map[string]string{"text_limit": "20", "moderation": "bad"}); im.CodeOf(err) != im.CodeBadParam {
+		t.Errorf("a bad value: %v", err)
+	}
+	if _, err := svc.Set(ctx, made.Key, map[string]string{"roaming_days": ""}); err != nil {
+		t.Error(err)
+	}
+	if _, err := svc.Set(ctx, made.Key, map[string]string{"no_such": ""}); im.CodeOf(err) != im.CodeBadParam {
+		t.Errorf("clearing what does not exist: %v", err)
+	}
+	if _, err := svc.Set(ctx, "nobody", nil); im.CodeOf(err) != im.CodeNotFound {
+		t.Errorf("settings of no app: %v", err)
+	}
+	again, err := svc.Ensure(ctx, made.Key, "new-secret", "org", "name")
+	if err != nil || again.Secret != "new-secret" || again.Org != "org" || again.EasemobID != made.EasemobID || again.Settings.TextLimit != 10 {
+		t.Errorf("ensured: %+v, %v", again, err)
+	}
+	if _, err := svc.SetDisabled(ctx, made.Key, true); err != nil {
+		t.Error(err)
+	}
+	other := app.New(store, time.Now)
+	if err := other.Reload(ctx); err != nil {
+		t.Fatal(err)
+	}
+	a, ok := other.Get(made.Key)
+	if !ok || !a.Disabled || a.Settings.TextLimit != 10 || a.Settings.RoamingDays != 7 || a.Secret != "new-secret" || len(other.List()) != 1 {
+		t.Errorf("read anew: %+v, %v", a, ok)
+	}
+}
