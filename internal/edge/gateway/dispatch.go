@@ -122,7 +122,7 @@ func (g *Gateway) dispatch(s *Session, p *packet) {
 		g.metrics.requests.WithLabelValues("unknown", "404").Inc()
 		s.Reply(p.req.ID(), p.req.SER, im.CodeNotFound, nil)
 		return
-	case s.login.Load() == nil && !row.BeforeLogin:
+	case (s.login.Load() == nil || s.leaveMs.Load() != 0) && !row.BeforeLogin:
 		g.metrics.requests.WithLabelValues(row.Command.Name, "403").Inc()
 		s.Reply(p.req.ID(), p.req.SER, im.CodeForbidden, nil)
 		return

@@ -51,8 +51,9 @@ type Login struct {
 	App     *app.App // as it was at login; handlers use Session.App for current settings
 	Device  *presence.Device
 	Product string
-	Auto    bool   // the login was a reconnect by the SDK
-	SDK     string // human version of the SDK, "0.17.2"
+	Auto    bool     // the login was a reconnect by the SDK
+	SDK     string   // human version of the SDK, "0.17.2"
+	Others  []string // connection ids of the account's devices that its answer named
 }
 
 // Login returns the session's login, nil before it.

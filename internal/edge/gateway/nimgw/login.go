@@ -2,7 +2,9 @@ package nimgw
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"hongyan/internal/edge/gateway"
@@ -54,9 +56,10 @@ func (p *Product) logIn(ctx context.Context, s *gateway.Session, r *nimwire.Logi
 		return nil, err
 	}
 	d := &presence.Device{
-		App: a.Key, Accid: acc.Accid, ConnectionID: s.ID, DeviceID: l.DeviceID, Node: p.c.Node, ClientType: l.ClientType,
-		CustomType: l.CustomClientType, CustomTag: l.CustomTag, OS: r.Os.String(), DeviceInfo: r.DeviceInfo.String(),
-		SDKVersion: r.SdkHumanVersion.String(), IP: l.IP, LoginMs: p.c.Clock.NowMs(),
+		// Cloned: decoded values share one copy of the whole request, user agent included.
+		App: a.Key, Accid: acc.Accid, ConnectionID: s.ID, DeviceID: strings.Clone(l.DeviceID), Node: p.c.Node, ClientType: l.ClientType,
+		CustomType: l.CustomClientType, CustomTag: strings.Clone(l.CustomTag), OS: strings.Clone(r.Os.String()), DeviceInfo: strings.Clone(r.DeviceInfo.String()),
+		SDKVersion: strings.Clone(r.SdkHumanVersion.String()), IP: l.IP, LoginMs: p.c.Clock.NowMs(),
 	}
 	if d.DeviceID == "" {
 		// 0.15.0 sends an empty device id: two tabs must not count as one device
@@ -68,13 +71,17 @@ func (p *Product) logIn(ctx context.Context, s *gateway.Session, r *nimwire.Logi
 		return nil, im.Errorf(im.CodeRepeated, "another device has taken this account's place")
 	}
 	ports := make([]nimwire.LoginPort, 0, len(others)+1)
+	var known []string
 	for _, o := range others {
+		// The later login stays. Two in one millisecond, or one on a node whose
+		// clock is behind, must not look like the earlier one.
+		d.LoginMs = max(d.LoginMs, o.LoginMs+1)
 		if presence.Displaced(&a.Settings, o, d) == presence.Stay {
-			ports = append(ports, port(o))
+			ports, known = append(ports, port(o)), append(known, o.ConnectionID)
 		}
 	}
 	ports = append(ports, port(d))
-	s.LogIn(&gateway.Login{App: a, Device: d, Product: Name, Auto: l.Automatic, SDK: d.SDKVersion})
+	s.LogIn(&gateway.Login{App: a, Device: d, Product: Name, Auto: l.Automatic, SDK: d.SDKVersion, Others: known})
 	p.record(s, 2, int(r.SdkVersion.Int()))
 	return &nimwire.LoginResponse{
 		LoginRes:   &nimwire.LoginResult{ConnectionId: wire.Str(s.ID), Ip: wire.Str(l.IP), Port: wire.Str(l.Port), CustomTag: r.CustomTag},
@@ -153,11 +160,13 @@ func (p *Product) onDeviceUp(ev im.Event, sessions []*gateway.Session) {
 	var frame []byte
 	others(ev, sessions, func(s *gateway.Session) {
 		old := s.Login().Device
+		reason := presence.Stay
 		// Events of two simultaneous logins cross: the later one stays, on every node.
-		if old.LoginMs > d.LoginMs || old.LoginMs == d.LoginMs && old.ConnectionID > d.ConnectionID {
-			return
+		if later := old.LoginMs > d.LoginMs || old.LoginMs == d.LoginMs && old.ConnectionID > d.ConnectionID; !later {
+			reason = presence.Displaced(&a.Settings, old, d)
+		} else if presence.Displaced(&a.Settings, d, old) != presence.Stay || slices.Contains(s.Login().Others, d.ConnectionID) {
+			return // the other one leaves, or is known from the answer to the login
 		}
-		reason := presence.Displaced(&a.Settings, old, d)
 		if reason == presence.Stay && surplus[old.ConnectionID] {
 			reason = presence.KickPolicy
 		}
