@@ -98,7 +98,6 @@ func (s *Service) Register(ctx context.Context, app, accid, token string, card C
 		}
 		return nil, "", err
 	}
-	s.cache.put(a)
 	return a, token, nil
 }
 

@@ -54,15 +54,6 @@ func (c *cache) get(app, accid string) *Account {
 	return nil
 }
 
-func (c *cache) put(a *Account) {
-	k := cacheKey{a.App, a.Accid}
-	c.bump()
-	s := c.shard(k)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.insert(s, k, a)
-}
-
 // putIf stores what was read from the database unless something changed since
 // epoch: an older reading must not overwrite a newer write or survive a drop.
 func (c *cache) putIf(a *Account, epoch uint64) {

@@ -100,7 +100,8 @@ func (s *Service) update(ctx context.Context, app, accid string, change func(*Ac
 	if err != nil {
 		return nil, err
 	}
-	s.cache.put(a)
+	// Not kept: a later update may have returned before this one.
+	s.cache.drop(app, accid)
 	return a, nil
 }
 
