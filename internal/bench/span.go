@@ -46,7 +46,7 @@ func (b *bed) span(ctx context.Context, run func() error) (span, error) {
 // note says so if the machine had other things to do.
 func (s span) note(r *Report) {
 	if s.others > muchOfOthers {
-		r.note("Other processes took %.0f %% of the cores meanwhile: latencies and rates are worse than they would be alone, CPU seconds hold.",
-			s.others*100)
+		r.note("Others took %.0f %% of the cores meanwhile. Latencies and rates are worse than they would be alone, and a server that "+
+			"waits makes larger batches, which cost less: compare only with runs beside the same load.", s.others*100)
 	}
 }

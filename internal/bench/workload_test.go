@@ -12,6 +12,7 @@ func testConfig(p *peer) Config {
 }
 
 func TestP2PAtARate(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	r, err := P2P(t.Context(), testConfig(p), P2PConfig{Pairs: 3, Size: 100, Rate: 200, Duration: time.Second, History: 20, Concurrency: 2})
 	if err != nil {
@@ -27,6 +28,7 @@ func TestP2PAtARate(t *testing.T) {
 }
 
 func TestP2PSaturated(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	r, err := P2P(t.Context(), testConfig(p), P2PConfig{Pairs: 2, Size: 20, Window: 3, Duration: 200 * time.Millisecond, Warmup: 50 * time.Millisecond, Concurrency: 2})
 	if err != nil {
@@ -38,6 +40,7 @@ func TestP2PSaturated(t *testing.T) {
 }
 
 func TestP2PSeesWhatIsRepeated(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	p.double = true
 	r, err := P2P(t.Context(), testConfig(p), P2PConfig{Pairs: 1, Size: 100, Rate: 50, Duration: time.Second, Concurrency: 2})
@@ -81,6 +84,7 @@ func TestPairSeesGapsAndDisorder(t *testing.T) {
 }
 
 func TestIdleAndLogin(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	r, err := Idle(t.Context(), testConfig(p), IdleConfig{Connections: 5, Concurrency: 2, Hold: 10 * time.Millisecond})
 	if err != nil || r.Failed {
