@@ -4,9 +4,9 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"sync"
 	"syscall"
+	"unsafe"
 
 	"github.com/gobwas/ws"
 )
@@ -20,10 +20,12 @@ type Conn interface {
 	Write(frames []byte) error
 	// Close closes the socket; it may be called while others read and write.
 	Close() error
-	// RemoteAddr returns the address of the peer of the socket.
-	RemoteAddr() netip.AddrPort
-	// Buffered says whether the connection holds a read buffer of its own.
-	Buffered() bool
+	// Wait returns when bytes of a message are there or the connection has
+	// ended. It is where an idle connection's goroutine sleeps. shallow says
+	// that a goroutine that calls nothing else keeps its initial stack there.
+	Wait() (shallow bool)
+	// Pending says whether bytes beyond the last message have been read already.
+	Pending() bool
 }
 
 // Frame wraps text into an unmasked WebSocket text frame, ready for Write on
@@ -89,6 +91,7 @@ type wsConn struct {
 	readErr error // result of the readiness callback, kept here so that it allocates nothing
 	readN   int
 	onReady func(fd uintptr) bool
+	onPeek  func(fd uintptr) bool
 
 	writeMu sync.Mutex // guards writing: pongs are written by the reader
 }
@@ -97,7 +100,7 @@ func newWSConn(c net.Conn, pool *bufferPool, limit int, early []byte) *wsConn {
 	w := &wsConn{conn: c, pool: pool, limit: limit}
 	if t, ok := c.(*net.TCPConn); ok {
 		if raw, err := t.SyscallConn(); err == nil {
-			w.raw, w.onReady = raw, w.readReady
+			w.raw, w.onReady, w.onPeek = raw, w.readReady, peekReady
 		}
 	}
 	if len(early) > 0 { // sent by the client before it had our answer
@@ -107,9 +110,36 @@ func newWSConn(c net.Conn, pool *bufferPool, limit int, early []byte) *wsConn {
 	return w
 }
 
+// Wait implements Conn.
+func (w *wsConn) Wait() bool {
+	w.release()
+	if w.start == w.end && w.raw != nil {
+		_ = w.raw.Read(w.onPeek) // an error comes again from ReadMessage
+	}
+	return w.raw != nil
+}
+
+// peekReady looks whether bytes are there without reading them. It needs very
+// little stack: whatever made the waiting goroutine's stack grow from 2 KiB to
+// 4 would keep it there, as the runtime does not shrink a stack that small.
+func peekReady(fd uintptr) bool {
+	var b byte
+	_, _, err := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+	return err != syscall.EAGAIN
+}
+
+// release gives up the bytes of the last message, and the buffer if it is empty.
+func (w *wsConn) release() {
+	w.start, w.used = w.start+w.used, 0
+	if w.start == w.end && w.buf != nil {
+		w.pool.put(w.buf)
+		w.buf, w.start, w.end = nil, 0, 0
+	}
+}
+
 // ReadMessage implements Conn.
 func (w *wsConn) ReadMessage() ([]byte, error) {
-	w.start, w.used = w.start+w.used, 0
+	w.release()
 	for {
 		h, size, err := w.header()
 		if err != nil {
@@ -210,10 +240,7 @@ func (w *wsConn) control(h ws.Header, payload []byte) error {
 // need makes sure that n bytes from start on are in buf.
 func (w *wsConn) need(n int) error {
 	for w.end-w.start < n {
-		if w.start == w.end && w.buf != nil {
-			w.pool.put(w.buf)
-			w.buf, w.start, w.end = nil, 0, 0
-		}
+		w.release()
 		if w.buf != nil && n > len(*w.buf)-w.start {
 			w.makeRoom(n)
 		}
@@ -304,14 +331,5 @@ func (w *wsConn) Write(frames []byte) error {
 // Close implements Conn.
 func (w *wsConn) Close() error { return w.conn.Close() }
 
-// Buffered implements Conn.
-func (w *wsConn) Buffered() bool { return w.buf != nil }
-
-// RemoteAddr implements Conn.
-func (w *wsConn) RemoteAddr() netip.AddrPort {
-	a, err := netip.ParseAddrPort(w.conn.RemoteAddr().String())
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-}
+// Pending implements Conn.
+func (w *wsConn) Pending() bool { return w.start+w.used < w.end }

@@ -216,11 +216,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	g.metrics.connections.Inc()
 	s.PutFrame(connectFrame)
 	g.wg.Add(1)
-	go func() {
-		defer g.wg.Done()
-		s.readLoop()
-		g.closed(s)
-	}()
+	go s.wait()
 }
 
 var (

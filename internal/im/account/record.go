@@ -10,7 +10,7 @@ import (
 
 // recordQueue bounds login records that wait to be written; when a storm fills
 // it the newest are dropped, because a login must not wait for its record.
-const recordQueue = 20_000
+const recordQueue = 5_000
 
 // LoginLog writes login records behind, in batches.
 type LoginLog struct {

@@ -31,7 +31,7 @@ const (
 	workers = 8
 	// workerQueue bounds what waits for a worker. When it is full the
 	// subscription waits, and then NATS's own bound below applies.
-	workerQueue = 4096
+	workerQueue = 512
 	// pendingBytes and pendingMsgs bound what NATS holds for a slow node; beyond
 	// them it drops, which is reported as a gap.
 	pendingBytes = 128 << 20
