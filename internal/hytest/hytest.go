@@ -30,7 +30,7 @@ const Patience = 30 * time.Second
 
 // EnvLeftOut names a file to which every test that could not run here appends a
 // line; `make test` counts them.
-const EnvLeftOut = "HONGYAN_LEFT_OUT"
+const EnvLeftOut = "HONGYAN_TEST_LEFT_OUT"
 
 // LeaveOut ends a test that this machine cannot run, and says so. With CI=true
 // it fails instead: there nothing may be left out.
