@@ -209,6 +209,8 @@ func (w *wsConn) header() (ws.Header, int, error) {
 		return h, 0, errProtocol
 	case h.Length > int64(w.limit):
 		return h, 0, errTooLarge
+	case h.OpCode > ws.OpPong:
+		return h, 0, errProtocol
 	case h.OpCode.IsControl() && (h.Length > ws.MaxControlFramePayloadSize || !h.Fin):
 		return h, 0, errProtocol
 	}
@@ -241,7 +243,7 @@ func (w *wsConn) control(h ws.Header, payload []byte) error {
 func (w *wsConn) need(n int) error {
 	for w.end-w.start < n {
 		w.release()
-		if w.buf != nil && n > len(*w.buf)-w.start {
+		if w.buf != nil && w.end == len(*w.buf) { // full: room is made for what came, not for what is announced
 			w.makeRoom(n)
 		}
 		if err := w.fill(); err != nil {
