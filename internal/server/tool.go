@@ -76,4 +76,3 @@ func StoreFacts(ctx context.Context, cfg *config.Config) (string, error) {
 	}
 	return fmt.Sprintf("%s, writable, %d apps, master key fits", engine, len(t.Apps.List())), nil
 }
-

@@ -19,7 +19,6 @@ import (
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
-	"hongyan/internal/im/message"
 	"hongyan/internal/im/presence"
 )
 
@@ -71,7 +70,9 @@ type Gateway struct {
 	metrics  *metrics
 	buffers  *bufferPool
 	packets  *packetPool
+	pool     *pool
 	hub      *hub
+	lost     *lostClients
 	products []Product
 	tables   map[string]map[wire.ID]*boundRow
 	firsts   map[wire.ID]*boundRow
@@ -94,8 +95,9 @@ type boundRow struct {
 func New(c Config, products ...Product) *Gateway {
 	ctx, stop := context.WithCancel(context.Background())
 	g := &Gateway{cfg: c, log: c.Log, metrics: newMetrics(c.Metrics), buffers: newBufferPool(), packets: newPacketPool(),
-		hub: newHub(), products: products, tables: map[string]map[wire.ID]*boundRow{}, firsts: map[wire.ID]*boundRow{},
+		hub: newHub(), lost: newLostClients(), products: products, tables: map[string]map[wire.ID]*boundRow{}, firsts: map[wire.ID]*boundRow{},
 		ctx: ctx, stop: stop, sessions: map[*Session]struct{}{}}
+	g.pool = &pool{tasks: make(chan task), gw: g}
 	for _, p := range products {
 		t := map[wire.ID]*boundRow{}
 		for _, r := range p.Rows() {
@@ -208,7 +210,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	c := newWSConn(conn, g.buffers, g.cfg.MaxFrame, early)
 	now := g.nowMs()
 	s := &Session{ID: newID(), gw: g, conn: c, Peer: peer, openedMs: now, beatMs: now}
-	s.out = writer{conn: c, limit: g.cfg.SendQueue, pool: g.buffers, wg: &g.wg}
+	s.out = writer{conn: c, limit: g.cfg.SendQueue, pool: g.buffers, flushSoon: s.flushSoon}
 	s.lastRead.Store(now)
 	g.mu.Lock()
 	g.sessions[s] = struct{}{}
@@ -224,9 +226,17 @@ var (
 	heartbeatFrame = Frame([]byte(wire.HeartbeatFrame))
 )
 
+func (s *Session) flushSoon() {
+	s.gw.wg.Add(1)
+	s.gw.pool.do(task{s, taskFlush})
+}
+
 // LogIn makes s a session of its account: from now on it is found by events.
 func (s *Session) LogIn(l *Login) {
 	g := s.gw
+	if l.Auto {
+		l.ResumeMs = g.lost.take(lostKey{l.Device.Key(), l.Client}, g.nowMs())
+	}
 	s.login.Store(l)
 	g.hub.add(l.Device.Key(), s)
 	g.cfg.Directory.Put(l.Device)
@@ -261,6 +271,9 @@ func (g *Gateway) offline(s *Session, r Reason) {
 	l := s.login.Load()
 	if l == nil || !s.gone.CompareAndSwap(false, true) {
 		return
+	}
+	if r != ReasonLogout && r != ReasonKicked {
+		g.lost.put(lostKey{l.Device.Key(), l.Client}, s.live.received(), g.nowMs())
 	}
 	g.hub.remove(l.Device.Key(), s)
 	g.metrics.logins.Dec()
@@ -300,11 +313,10 @@ func (g *Gateway) Handle(ev im.Event) {
 	}
 }
 
-// Offer delivers a message frame to a session according to its sync state. A
-// position is given for messages the client will acknowledge.
-func (s *Session) Offer(id int64, at message.Position, track bool, frame []byte) {
+// Offer delivers a message to a session according to its sync state.
+func (s *Session) Offer(d Delivery) {
 	s.gw.metrics.delivered.Inc()
-	if !s.live.offer(heldEvent{id: id, at: at, frame: frame}, track, s.gw.nowMs(), s.PutFrame) {
+	if !s.live.offer(d, s.gw.nowMs(), s.PutFrame) {
 		s.Close(ReasonSyncOverflow)
 	}
 }
@@ -336,7 +348,7 @@ func (g *Gateway) Stop(ctx context.Context) error {
 	g.waitIdle(ctx)
 	g.CloseAll(ReasonDraining)
 	done := make(chan struct{})
-	go func() { g.wg.Wait(); close(done) }()
+	go func() { g.wg.Wait(); g.pool.wg.Wait(); close(done) }()
 	t := time.NewTimer(time.Second)
 	defer t.Stop()
 	g.stop()

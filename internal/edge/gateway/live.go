@@ -25,27 +25,36 @@ const (
 type liveState struct {
 	mu      sync.Mutex // guards the rest
 	on      bool
-	held    []heldEvent
+	held    []Delivery
 	synced  map[int64]struct{} // ids of recent messages that the sync contained
 	untilMs int64              // when synced may be forgotten
-	unacked map[int64]message.Position
+
+	unacked map[int64]sent // delivered, acknowledgement awaited
+	order   int64          // deliveries so far
+	acked   int64          // order of the latest that was acknowledged
+	ackedMs int64          // time of that message
 }
 
-type heldEvent struct {
-	id    int64
-	at    message.Position
-	frame []byte
+// Delivery is an event on its way to a session.
+type Delivery struct {
+	ID     int64            // message id, 0 = none
+	TimeMs int64            // its time
+	At     message.Position // where it is; set for messages the client acknowledges
+	Frame  []byte
 }
 
-// offer passes an event to send now, keeps it, or drops it. A message has an
-// id; its position is remembered until it is acknowledged when track is set.
-// It says false when too much is held.
-func (l *liveState) offer(e heldEvent, track bool, nowMs int64, send func([]byte)) bool {
+// sent is a delivery whose acknowledgement is awaited.
+type sent struct {
+	at     message.Position
+	order  int64
+	timeMs int64
+}
+
+// offer passes an event to send now, keeps it, or drops it. It says false when
+// too much is held.
+func (l *liveState) offer(e Delivery, nowMs int64, send func([]byte)) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !track {
-		e.at = message.Position{}
-	}
 	if !l.on {
 		if len(l.held) >= maxHeld {
 			return false
@@ -56,7 +65,7 @@ func (l *liveState) offer(e heldEvent, track bool, nowMs int64, send func([]byte
 	if l.synced != nil {
 		if nowMs > l.untilMs {
 			l.synced = nil
-		} else if _, ok := l.synced[e.id]; ok && e.id != 0 {
+		} else if _, ok := l.synced[e.ID]; ok && e.ID != 0 {
 			return true
 		}
 	}
@@ -64,21 +73,22 @@ func (l *liveState) offer(e heldEvent, track bool, nowMs int64, send func([]byte
 	return true
 }
 
-func (l *liveState) deliver(e heldEvent, send func([]byte)) {
-	l.track(e.id, e.at)
+func (l *liveState) deliver(e Delivery, send func([]byte)) {
+	l.track(e)
 	// Under the lock: two events must not overtake each other.
-	send(e.frame)
+	send(e.Frame)
 }
 
-func (l *liveState) track(id int64, at message.Position) {
-	if at.Conv == "" {
+func (l *liveState) track(e Delivery) {
+	l.order++
+	if e.At.Conv == "" {
 		return
 	}
 	if l.unacked == nil {
-		l.unacked = map[int64]message.Position{}
+		l.unacked = map[int64]sent{}
 	}
 	if len(l.unacked) < maxUnacked {
-		l.unacked[id] = at
+		l.unacked[e.ID] = sent{at: e.At, order: l.order, timeMs: e.TimeMs}
 	}
 }
 
@@ -100,12 +110,12 @@ func (s *Session) GoLive(contained, offline []*message.Message, finish func()) {
 		}
 	}
 	for _, m := range offline {
-		l.track(m.ID, message.Position{Conv: m.Conv, Seq: m.Seq})
+		l.track(Delivery{ID: m.ID, TimeMs: m.Time, At: message.Position{Conv: m.Conv, Seq: m.Seq}})
 	}
 	finish()
 	l.on = true
 	for _, e := range l.held {
-		if _, ok := l.synced[e.id]; ok && e.id != 0 {
+		if _, ok := l.synced[e.ID]; ok && e.ID != 0 {
 			continue
 		}
 		l.deliver(e, s.PutFrame)
@@ -120,23 +130,41 @@ func (s *Session) Hold() {
 	s.live.mu.Unlock()
 }
 
-// acked takes acknowledged ids off and returns their positions and the ids
-// whose position is not known here.
-func (l *liveState) acked(ids []int64) (known []message.Position, rest []int64) {
+// acknowledge takes acknowledged ids off and returns their positions and the
+// ids whose position is not known here.
+func (l *liveState) acknowledge(ids []int64) (known []message.Position, rest []int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
-		at, ok := l.unacked[id]
+		d, ok := l.unacked[id]
 		if !ok {
 			rest = append(rest, id)
 			continue
 		}
-		known = append(known, at)
+		known = append(known, d.at)
 		delete(l.unacked, id)
+		if d.order > l.acked {
+			l.acked, l.ackedMs = d.order, d.timeMs
+		}
 	}
 	// An empty map keeps its buckets: an idle session should not.
 	if len(l.unacked) == 0 {
 		l.unacked = nil
 	}
 	return known, rest
+}
+
+// received returns a time up to which the client has got every message that
+// was delivered live, 0 if it is not known. Frames arrive in the order they
+// were sent: an acknowledged one proves all before it.
+func (l *liveState) received() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := l.ackedMs
+	for _, d := range l.unacked {
+		if d.order > l.acked {
+			t = min(t, d.timeMs-1)
+		}
+	}
+	return t
 }

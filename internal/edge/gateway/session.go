@@ -54,6 +54,12 @@ type Login struct {
 	Auto    bool     // the login was a reconnect by the SDK
 	SDK     string   // human version of the SDK, "0.17.2"
 	Others  []string // connection ids of the account's devices that its answer named
+	// Client tells one client of the account from the others across connections:
+	// its device id, or what else is known of it.
+	Client string
+	// ResumeMs is set by LogIn for reconnects: messages up to this time reached
+	// the client on the connection it lost.
+	ResumeMs int64
 }
 
 // Login returns the session's login, nil before it.
@@ -100,22 +106,34 @@ func (s *Session) Finish(r Reason) {
 	s.out.finish()
 }
 
-// wait sleeps until the connection has something to read and then reads. It is
-// a goroutine of its own each time: reading and handling make a stack grow, and
-// the next sleep should not hold that memory, so it begins on a fresh one.
-// Starting a goroutine costs less than a hundredth of a message.
+// wait sleeps until the connection has something to read and hands it to a
+// worker. It is a goroutine of its own each time and does nothing else: its
+// stack must not grow, because ten thousand sleeping stacks are most of what
+// idle connections cost.
 func (s *Session) wait() {
-	for {
-		shallow := s.conn.Wait()
-		if !s.read() {
-			s.gw.closed(s)
-			s.gw.wg.Done()
-			return
-		}
-		if shallow {
-			go s.wait() // the wait group's count goes with it
-			return
-		}
+	if s.conn.Wait() {
+		s.gw.pool.do(task{s, taskRead}) // the wait group's count goes with it
+		return
+	}
+	defer s.gw.wg.Done()
+	for s.read() {
+		s.startWork()
+		s.conn.Wait()
+	}
+	s.gw.closed(s)
+}
+
+// readTask reads what has arrived, lets the next wait begin, and then handles
+// what is queued.
+func (s *Session) readTask() {
+	if !s.read() {
+		s.gw.closed(s)
+		return
+	}
+	s.gw.wg.Add(1)
+	go s.wait()
+	if s.claimWork() {
+		s.work()
 	}
 }
 
@@ -181,8 +199,7 @@ func (s *Session) received(msg []byte) bool {
 	return s.queue(p)
 }
 
-// queue hands a packet to the session's worker, which exists only while there
-// is something to do.
+// queue keeps a packet for the session's worker.
 func (s *Session) queue(p *packet) bool {
 	s.inMu.Lock()
 	defer s.inMu.Unlock()
@@ -191,16 +208,29 @@ func (s *Session) queue(p *packet) bool {
 		return false
 	}
 	s.inbox = append(s.inbox, p)
-	if !s.running {
-		s.running = true
-		s.gw.wg.Add(1)
-		go s.work()
-	}
 	return true
 }
 
+// claimWork says whether there are packets that nobody handles; the caller then
+// must call work. A session has at most one worker, which keeps its order.
+func (s *Session) claimWork() bool {
+	s.inMu.Lock()
+	defer s.inMu.Unlock()
+	if s.running || len(s.inbox) == 0 {
+		return false
+	}
+	s.running = true
+	return true
+}
+
+func (s *Session) startWork() {
+	if s.claimWork() {
+		s.gw.wg.Add(1)
+		s.gw.pool.do(task{s, taskWork})
+	}
+}
+
 func (s *Session) work() {
-	defer s.gw.wg.Done()
 	for {
 		s.inMu.Lock()
 		if len(s.inbox) == 0 {
@@ -311,7 +341,7 @@ const (
 // Delivered resolves acknowledged message ids and records them.
 func (s *Session) Delivered(ctx context.Context, messages *message.Service, ids []int64) error {
 	l := s.login.Load()
-	known, rest := s.live.acked(ids)
+	known, rest := s.live.acknowledge(ids)
 	messages.Delivered(l.App.Key, l.Device.Accid, known...)
 	if len(rest) == 0 {
 		return nil

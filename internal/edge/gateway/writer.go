@@ -10,14 +10,14 @@ import (
 const coalesce = 32 << 10
 
 // writer is a connection's bounded outgoing queue. Whoever has something to
-// send appends and goes on; one goroutine at a time writes, and it exists only
-// while there is something to write. Nobody ever waits for a slow peer: a
+// send appends and goes on; one worker at a time writes, and only while there is
+// something to write. Nobody ever waits for a slow peer: a
 // queue that grows over its bound ends the connection.
 type writer struct {
-	conn  Conn
-	limit int
-	pool  *bufferPool
-	wg    *sync.WaitGroup // owns the flushing goroutine
+	conn      Conn
+	limit     int
+	pool      *bufferPool
+	flushSoon func() // has a worker call flush
 
 	busySince atomic.Int64 // ms; when the write under way began, 0 = none
 
@@ -71,13 +71,11 @@ func (w *writer) close() {
 func (w *writer) start() {
 	if !w.writing {
 		w.writing = true
-		w.wg.Add(1)
-		go w.flush()
+		w.flushSoon()
 	}
 }
 
 func (w *writer) flush() {
-	defer w.wg.Done()
 	var joined []byte
 	buf := w.pool.get()
 	defer func() { w.pool.put(buf) }()

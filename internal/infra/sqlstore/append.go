@@ -26,7 +26,9 @@ type batch struct {
 	fresh     []*message.Message // newly stored, in sequence order per conversation
 }
 
-type clientKey struct{ app, sender, id string }
+// clientKey is what an idempotent message is known by. The conversation is part
+// of it: SDKs forward a resent message under its old client id.
+type clientKey struct{ app, conv, sender, id string }
 
 type convKeyed struct {
 	app  int64
@@ -45,7 +47,7 @@ func (b *batch) write(ctx context.Context, t tx) error {
 		if !p.Idempotent {
 			continue
 		}
-		k := clientKey{p.Msg.App, p.Msg.From, p.Msg.IDClient}
+		k := clientKey{p.Msg.App, string(p.Msg.Conv), p.Msg.From, p.Msg.IDClient}
 		if first := seen[k]; first != nil {
 			twin[i], b.duplicate[i] = first, true
 			continue
@@ -88,19 +90,19 @@ func (b *batch) claimClientIDs(ctx context.Context, t tx, claim []int) error {
 	// Key order: two transactions that claim the same ids must not deadlock.
 	sort.Slice(claim, func(i, j int) bool {
 		x, y := b.all[claim[i]].Msg, b.all[claim[j]].Msg
-		return cmp.Or(strings.Compare(x.App, y.App), strings.Compare(x.From, y.From), strings.Compare(x.IDClient, y.IDClient)) < 0
+		return cmp.Or(strings.Compare(x.App, y.App), cmp.Compare(x.Conv, y.Conv), strings.Compare(x.From, y.From), strings.Compare(x.IDClient, y.IDClient)) < 0
 	})
 	return inChunks(claim, func(part []int) error {
-		args := make([]any, 0, 4*len(part))
+		args := make([]any, 0, 5*len(part))
 		for _, i := range part {
 			m := b.all[i].Msg
 			no, err := b.s.appNo(ctx, m.App)
 			if err != nil {
 				return err
 			}
-			args = append(args, no, m.From, m.IDClient, m.ID)
+			args = append(args, no, string(m.Conv), m.From, m.IDClient, m.ID)
 		}
-		n, err := t.exec(ctx, `INSERT INTO message_client (app, sender, id_client, id) VALUES `+values(len(part), 4)+` ON CONFLICT DO NOTHING`, args...)
+		n, err := t.exec(ctx, `INSERT INTO message_client (app, conv, sender, id_client, id) VALUES `+values(len(part), 5)+` ON CONFLICT DO NOTHING`, args...)
 		if err != nil || n == int64(len(part)) {
 			return err
 		}
@@ -121,7 +123,7 @@ func (b *batch) recall(ctx context.Context, t tx, i int) error {
 		return err
 	}
 	rows, err := t.query(ctx, `SELECT c.id, COALESCE(m.time, 0), COALESCE(m.seq, 0) FROM message_client c LEFT JOIN message m ON m.app = c.app AND m.id = c.id
-		WHERE c.app = $1 AND c.sender = $2 AND c.id_client = $3`, no, m.From, m.IDClient)
+		WHERE c.app = $1 AND c.conv = $2 AND c.sender = $3 AND c.id_client = $4`, no, string(m.Conv), m.From, m.IDClient)
 	if err != nil {
 		return err
 	}

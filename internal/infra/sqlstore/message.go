@@ -22,7 +22,7 @@ func (s *Store) Conversations(ctx context.Context, app, accid string, limit int)
 	}
 	rows, err := s.read(ctx, `SELECT c.conv, c.seq, c.time, m.delivered FROM conversation_member m
 		JOIN conversation c ON c.app = m.app AND c.conv = m.conv
-		WHERE m.app = $1 AND m.accid = $2 ORDER BY c.time DESC LIMIT $3`, no, accid, limit)
+		WHERE m.app = $1 AND m.accid = $2 ORDER BY c.time DESC LIMIT `+itoa(limit), no, accid)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,9 @@ func (s *Store) Page(ctx context.Context, app string, conv im.ConvKey, q message
 	} else {
 		w.WriteString(` ORDER BY time DESC`)
 	}
-	cond(` LIMIT ?`, q.Limit)
+	// Written out: SQLite prepares a statement anew for every value of a bound
+	// LIMIT, which costs more than running it.
+	w.WriteString(` LIMIT ` + itoa(q.Limit))
 	rows, err := s.read(ctx, w.String(), args...)
 	if err != nil {
 		return nil, err

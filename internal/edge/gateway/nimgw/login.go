@@ -61,10 +61,12 @@ func (p *Product) logIn(ctx context.Context, s *gateway.Session, r *nimwire.Logi
 		CustomType: l.CustomClientType, CustomTag: strings.Clone(l.CustomTag), OS: strings.Clone(r.Os.String()), DeviceInfo: strings.Clone(r.DeviceInfo.String()),
 		SDKVersion: strings.Clone(r.SdkHumanVersion.String()), IP: l.IP, LoginMs: p.c.Clock.NowMs(),
 	}
+	client := d.DeviceID
 	if d.DeviceID == "" {
 		// 0.15.0 sends an empty device id: two tabs must not count as one device
 		// (docs/protocol/nim-core.md section 2.9).
 		d.DeviceID = "server-" + s.ID
+		client = strings.Join([]string{d.IP, strconv.Itoa(d.ClientType), d.SDKVersion}, "|")
 	}
 	others := p.c.Directory.Devices(a.Key, acc.Accid)
 	if l.Automatic && presence.Exclusive(&a.Settings, others, d) {
@@ -81,7 +83,7 @@ func (p *Product) logIn(ctx context.Context, s *gateway.Session, r *nimwire.Logi
 		}
 	}
 	ports = append(ports, port(d))
-	s.LogIn(&gateway.Login{App: a, Device: d, Product: Name, Auto: l.Automatic, SDK: d.SDKVersion, Others: known})
+	s.LogIn(&gateway.Login{App: a, Device: d, Product: Name, Auto: l.Automatic, SDK: d.SDKVersion, Client: client, Others: known})
 	p.record(s, 2, int(r.SdkVersion.Int()))
 	return &nimwire.LoginResponse{
 		LoginRes:   &nimwire.LoginResult{ConnectionId: wire.Str(s.ID), Ip: wire.Str(l.IP), Port: wire.Str(l.Port), CustomTag: r.CustomTag},

@@ -46,8 +46,12 @@ func (p *Product) onMessage(ev im.Event, sessions []*gateway.Session) {
 			w := messageTo(m)
 			frame = pushFrame(id, &nimwire.OnMsgResponse{Msg: &w})
 		}
+		d := gateway.Delivery{ID: m.ID, TimeMs: m.Time, Frame: frame}
 		// Own copies are not acknowledged (docs/protocol/nim-core.md section 5.3).
-		s.Offer(m.ID, message.Position{Conv: m.Conv, Seq: m.Seq}, !mine && !m.Flags.Has(message.NoOffline), frame)
+		if !mine && !m.Flags.Has(message.NoOffline) {
+			d.At = message.Position{Conv: m.Conv, Seq: m.Seq}
+		}
+		s.Offer(d)
 	})
 }
 

@@ -41,26 +41,19 @@ type syncRun struct {
 	offline   []*message.Message // those of them the client acknowledges
 }
 
-// provider answers one category: a time tag of 0 asks for everything.
-type provider struct {
-	ask *wire.Value
-	run func(ctx context.Context, since int64) error
-}
-
+// run answers the categories that were asked for; a time tag of 0 asks for
+// everything, an absent one for nothing.
 func (r *syncRun) run(ctx context.Context) error {
-	a := r.ask
-	for _, pr := range []provider{
-		{&a.MyInfo, r.myInfo},
-		{&a.Relations, r.relations},
-		{&a.SessionAck, r.sessionAcks},
-		{&a.SuperTeamSessionAck, r.superTeamAcks},
-	} {
-		if !pr.ask.IsSet() {
-			continue
-		}
-		if err := pr.run(ctx, pr.ask.Int()); err != nil {
+	if r.ask.MyInfo.IsSet() {
+		if err := r.myInfo(ctx, r.ask.MyInfo.Int()); err != nil {
 			return err
 		}
+	}
+	if r.ask.Relations.IsSet() {
+		r.relations()
+	}
+	if err := r.sessionAcks(ctx); err != nil {
+		return err
 	}
 	return r.messages(ctx)
 }
@@ -80,42 +73,31 @@ func (r *syncRun) myInfo(ctx context.Context, since int64) error {
 }
 
 // relations is sent even when empty: apps wait for the event.
-func (r *syncRun) relations(context.Context, int64) error {
+func (r *syncRun) relations() {
 	r.send(nimwire.SyncRelations, &nimwire.SyncRelationsResponse{List: []nimwire.Relation{}, Timetag: r.startMs})
-	return nil
 }
 
-// sessionAcks is 4-14; both maps must be there, empty or not (rule 8).
-func (r *syncRun) sessionAcks(ctx context.Context, _ int64) error {
+// sessionAcks is 4-14 and 4-20, from one reading. Both maps of 4-14 and the one
+// of 4-20 must be there, empty or not (rule 8).
+func (r *syncRun) sessionAcks(ctx context.Context) error {
+	plain, super := r.ask.SessionAck.IsSet(), r.ask.SuperTeamSessionAck.IsSet()
+	if !plain && !super {
+		return nil
+	}
 	acks, err := r.p.c.Sessions.Acks(ctx, r.s.App(), r.s.Accid())
 	if err != nil {
 		return err
 	}
-	resp := &nimwire.SyncSessionAckResponse{P2p: map[string]int64{}, Team: map[string]int64{}, Timetag: r.startMs}
+	times := map[im.Scene]map[string]int64{im.SceneP2P: {}, im.SceneTeam: {}, im.SceneSuperTeam: {}}
 	for _, k := range acks {
-		switch k.Scene {
-		case im.SceneP2P:
-			resp.P2p[k.Target] = k.TimeMs
-		case im.SceneTeam:
-			resp.Team[k.Target] = k.TimeMs
-		}
+		times[k.Scene][k.Target] = k.TimeMs
 	}
-	r.send(nimwire.SyncSessionAck, resp)
-	return nil
-}
-
-func (r *syncRun) superTeamAcks(ctx context.Context, _ int64) error {
-	acks, err := r.p.c.Sessions.Acks(ctx, r.s.App(), r.s.Accid())
-	if err != nil {
-		return err
+	if plain {
+		r.send(nimwire.SyncSessionAck, &nimwire.SyncSessionAckResponse{P2p: times[im.SceneP2P], Team: times[im.SceneTeam], Timetag: r.startMs})
 	}
-	resp := &nimwire.SyncSuperTeamSessionAckResponse{SuperTeam: map[string]int64{}, Timetag: r.startMs}
-	for _, k := range acks {
-		if k.Scene == im.SceneSuperTeam {
-			resp.SuperTeam[k.Target] = k.TimeMs
-		}
+	if super {
+		r.send(nimwire.SyncSuperTeamSessionAck, &nimwire.SyncSuperTeamSessionAckResponse{SuperTeam: times[im.SceneSuperTeam], Timetag: r.startMs})
 	}
-	r.send(nimwire.SyncSuperTeamSessionAck, resp)
 	return nil
 }
 
@@ -125,7 +107,7 @@ func (r *syncRun) messages(ctx context.Context) error {
 	a := r.ask
 	res, err := r.p.c.Messages.Sync(ctx, message.SyncRequest{
 		App: r.s.App(), Accid: r.s.Accid(), Offline: a.OfflineMsgs.IsSet(), Roaming: a.RoamingMsgs.IsSet(),
-		SinceMs: a.RoamingMsgs.Int(), Watermark: r.watermark, Node: r.p.c.Node,
+		SinceMs: max(a.RoamingMsgs.Int(), r.s.Login().ResumeMs), Watermark: r.watermark, Node: r.p.c.Node,
 	})
 	if err != nil {
 		return err

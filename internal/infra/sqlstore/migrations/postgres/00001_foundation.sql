@@ -78,14 +78,15 @@ CREATE TABLE message (
 );
 CREATE UNIQUE INDEX message_id ON message (app, id);
 
--- First use of a client id by its sender; rows older than the longest
--- dedup_hours are deleted.
+-- First use of a client id by its sender in a conversation; rows older than the
+-- longest dedup_hours are deleted.
 CREATE TABLE message_client (
   app       BIGINT NOT NULL,
+  conv      TEXT COLLATE "C" NOT NULL,
   sender    TEXT COLLATE "C" NOT NULL,
   id_client TEXT COLLATE "C" NOT NULL,
   id        BIGINT NOT NULL,
-  PRIMARY KEY (app, sender, id_client)
+  PRIMARY KEY (app, conv, sender, id_client)
 );
 
 CREATE TABLE session_ack (
