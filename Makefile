@@ -2,7 +2,9 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-export GOFLAGS += -buildvcs=false
+# One set of compiled packages for the binary and its tests: the same flags for both, no C (make race needs it).
+export GOFLAGS := $(GOFLAGS) -buildvcs=false -trimpath
+export CGO_ENABLED ?= 0
 FUZZTIME ?= 600
 ROUNDS ?= 20
 
@@ -18,7 +20,7 @@ run: build ## build, start with a demo app and the accounts alice and bob, and p
 	@tools/demo.sh
 
 build: ## bin/hongyan, static
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/hongyan ./cmd/hongyan
+	CGO_ENABLED=0 go build -ldflags '-s -w' -o bin/hongyan ./cmd/hongyan
 
 test: build ## everything that a change must pass, at most 8 minutes on two cores: lint, units, stores, SDKs, smoke fuzzing, two kills
 	@tools/test.sh

@@ -267,10 +267,11 @@ func TestCachedAccounts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	asked := append(ids, "nobody")
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			got, err := svc.GetMany(t.Context(), a.Key, append(ids, "nobody"))
+			got, err := svc.GetMany(t.Context(), a.Key, asked)
 			if err != nil || len(got) != 300 {
 				t.Errorf("%d accounts, %v", len(got), err)
 			}
