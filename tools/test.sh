@@ -10,6 +10,7 @@ trap 'rm -rf "$work"' EXIT
 export HONGYAN_TEST_LEFT_OUT=$work/left-out
 : >"$HONGYAN_TEST_LEFT_OUT"
 
+# A step is a script or a function whose last command decides: set -e does not hold inside a condition.
 step() {
   local name=$1 at=$SECONDS
   shift
@@ -28,7 +29,7 @@ go_tests() {
 }
 
 sdk() {
-  (cd test/sdk && HONGYAN_BIN=$bin npm test) 2>&1 | tee "$work/sdk.log"
+  (cd test/sdk && HONGYAN_BIN=$bin npm test) 2>&1 | tee "$work/sdk.log" || return 1
   { grep -h '^left out: ' "$work/sdk.log" || true; } >>"$HONGYAN_TEST_LEFT_OUT"
 }
 
