@@ -18,6 +18,8 @@ type Conn interface {
 	ReadMessage() ([]byte, error)
 	// Write sends prepared frames (see Frame) in one go.
 	Write(frames []byte) error
+	// CloseWrite tells the peer that nothing follows; reading goes on.
+	CloseWrite() error
 	// Close closes the socket; it may be called while others read and write.
 	Close() error
 	// Wait returns when bytes of a message are there or the connection has
@@ -328,6 +330,14 @@ func (w *wsConn) Write(frames []byte) error {
 	defer w.writeMu.Unlock()
 	_, err := w.conn.Write(frames)
 	return err
+}
+
+// CloseWrite implements Conn.
+func (w *wsConn) CloseWrite() error {
+	if c, ok := w.conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 // Close implements Conn.

@@ -72,6 +72,12 @@ func Submit[Req any, PReq interface {
 			return
 		}
 		s.pending(1)
+		returned := false
+		defer func() {
+			if !returned { // it panicked, and nobody will answer
+				s.pending(-1)
+			}
+		}()
 		err := fn(ctx, s, req, func(r wire.REncoder, err error) {
 			if err != nil {
 				s.fail(c, id, ser, err)
@@ -80,6 +86,7 @@ func Submit[Req any, PReq interface {
 			}
 			s.pending(-1)
 		})
+		returned = true
 		if err != nil {
 			s.fail(c, id, ser, err)
 			s.pending(-1)

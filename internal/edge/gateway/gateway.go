@@ -81,6 +81,7 @@ type Gateway struct {
 	stop     context.CancelFunc
 	wg       sync.WaitGroup // every goroutine of every session
 	draining atomic.Bool
+	stopping atomic.Bool // requests that come now are not handled any more
 
 	mu       sync.Mutex // guards sessions
 	sessions map[*Session]struct{}
@@ -237,11 +238,17 @@ func (s *Session) LogIn(l *Login) {
 	if l.Auto {
 		l.ResumeMs = g.lost.take(lostKey{l.Device.Key(), l.Client}, g.nowMs())
 	}
+	s.inMu.Lock()
 	s.login.Store(l)
 	g.hub.add(l.Device.Key(), s)
 	g.cfg.Directory.Put(l.Device)
 	g.metrics.logins.Inc()
+	over := s.over
+	s.inMu.Unlock()
 	g.cfg.Bus.Publish(im.Event{Kind: im.EventDeviceUp, App: l.Device.App, To: l.Device.Accid, Origin: s.ID, Body: l.Device.Encode()})
+	if over { // the connection ended while its login was decided
+		g.offline(s, s.ending())
+	}
 }
 
 // closed ends a session whose reader has ended.
@@ -250,12 +257,20 @@ func (g *Gateway) closed(s *Session) {
 	delete(g.sessions, s)
 	g.mu.Unlock()
 	g.metrics.connections.Dec()
-	r := ReasonConnectionLost
-	if p := s.reason.Load(); p != nil {
-		r = *p
-	}
+	r := s.ending()
 	g.metrics.closed.WithLabelValues(string(r)).Inc()
+	s.inMu.Lock()
+	s.over = true
+	s.inMu.Unlock()
 	g.offline(s, r)
+}
+
+// ending says why the connection ends or has ended.
+func (s *Session) ending() Reason {
+	if p := s.reason.Load(); p != nil {
+		return *p
+	}
+	return ReasonConnectionLost
 }
 
 // Leave takes a session that logged out offline at once. The client closes the
@@ -345,6 +360,7 @@ func (g *Gateway) Drain() { g.draining.Store(true) }
 // their goroutines, as long as ctx allows.
 func (g *Gateway) Stop(ctx context.Context) error {
 	g.Drain()
+	g.stopping.Store(true)
 	g.waitIdle(ctx)
 	g.CloseAll(ReasonDraining)
 	done := make(chan struct{})

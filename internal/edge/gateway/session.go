@@ -32,13 +32,14 @@ type Session struct {
 	beatMs   int64 // last heartbeat of ours; the sweep's
 	rate     packetRate
 	reason   atomic.Pointer[Reason]
-	leaveMs  atomic.Int64 // when the client logged out, 0 = has not
+	leaveMs  atomic.Int64 // when the client logged out or was told to leave, 0 = has not
 	gone     atomic.Bool  // its login has ended
 
 	inMu      sync.Mutex // guards the rest of this block
 	inbox     []*packet
 	running   bool
-	submitted int // requests whose answer waits for a commit
+	submitted int  // requests whose answer waits for a commit
+	over      bool // the connection has ended
 
 	// Set once by Login, read by handlers afterwards.
 	login atomic.Pointer[Login]
@@ -103,6 +104,7 @@ func (s *Session) Close(r Reason) {
 // Finish ends the connection after what is queued has been written.
 func (s *Session) Finish(r Reason) {
 	s.reason.CompareAndSwap(nil, &r)
+	s.leaveMs.CompareAndSwap(0, s.gw.nowMs()) // commands get no further, and a peer that stays is closed
 	s.out.finish()
 }
 
@@ -121,17 +123,18 @@ func (s *Session) wait() {
 		s.conn.Wait()
 	}
 	s.gw.closed(s)
+	s.startWork() // what came before the end is handled
 }
 
 // readTask reads what has arrived, lets the next wait begin, and then handles
 // what is queued.
 func (s *Session) readTask() {
-	if !s.read() {
+	if s.read() {
+		s.gw.wg.Add(1)
+		go s.wait()
+	} else {
 		s.gw.closed(s)
-		return
 	}
-	s.gw.wg.Add(1)
-	go s.wait()
 	if s.claimWork() {
 		s.work()
 	}
@@ -188,6 +191,10 @@ func (s *Session) received(msg []byte) bool {
 	if p.req.SID == 1 && p.req.CID == 2 {
 		s.gw.packets.put(p)
 		s.PutFrame(heartbeat)
+		return true
+	}
+	if s.gw.stopping.Load() {
+		s.gw.packets.put(p) // unanswered: the connection ends in a moment
 		return true
 	}
 	if !s.rate.allow(s.gw.nowMs(), s.gw.cfg.PacketRate, s.gw.cfg.PacketBurst) {

@@ -26,7 +26,7 @@ type writer struct {
 	bytes   int
 	writing bool
 	closed  bool
-	last    bool // close the connection after what is queued
+	last    bool // after what is queued the peer is expected to close
 }
 
 // put queues a frame made by Frame. It says false if the queue is over its
@@ -46,7 +46,7 @@ func (w *writer) put(frame []byte) bool {
 	return true
 }
 
-// finish closes the connection when the queue has been written.
+// finish ends writing when the queue has been written: the peer closes then.
 func (w *writer) finish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -87,7 +87,9 @@ func (w *writer) flush() {
 			w.writing = false
 			last := w.last
 			w.mu.Unlock()
-			if last {
+			// Closing at once would reset the connection if the peer has sent
+			// something meanwhile, and what was written last would be lost.
+			if last && w.conn.CloseWrite() != nil {
 				w.close()
 			}
 			return
