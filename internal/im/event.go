@@ -29,6 +29,16 @@ type Event struct {
 	Body   []byte  // encoding owned by the package that defines the kind
 }
 
+// Ranges of kinds by feature, so that features grow without renumbering.
+const (
+	EventFriendBase       EventKind = 20
+	EventNoticeBase       EventKind = 30
+	EventTeamBase         EventKind = 40
+	EventMessageOpBase    EventKind = 60
+	EventSubscriptionBase EventKind = 80
+	EventSignalingBase    EventKind = 90
+)
+
 // Publisher sends events to every node, this one included. It never blocks for
 // long and never fails visibly: what is lost is re-read from the store.
 type Publisher interface {

@@ -152,9 +152,8 @@ func (s *Server) compose(registry *prometheus.Registry, certs cert.Source, login
 	s.life.Add(lifecycle.Component{Name: "store", Stop: func(context.Context) error { return s.store.Close() }})
 	s.life.Add(lifecycle.Component{Name: "hooks", Stop: func(context.Context) error { hooks.Close(); return nil }})
 	s.life.AddService("bus", s.bus, 0)
-	for name, run := range map[string]func(context.Context){"delivery acknowledgements": s.messages.Acks().Run, "login records": loginLog.Run} {
-		s.life.AddService(name, newLoop(run), 0)
-	}
+	s.life.AddService("delivery acknowledgements", newLoop(s.messages.Acks().Run), 0)
+	s.life.AddService("login records", newLoop(loginLog.Run), 0)
 	s.life.AddService("change log", newLoop(s.changes.run), 0)
 	s.life.AddService("cluster", newLoop(s.cluster.Run), 0)
 	s.life.AddService("gateway", s.gateway, s.cfg.DrainTimeout)

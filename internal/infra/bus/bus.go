@@ -130,7 +130,7 @@ func (b *Bus) Start(ctx context.Context) error {
 
 // Stop delivers what has arrived and closes the connection.
 func (b *Bus) Stop(context.Context) error {
-	if b.conn == nil {
+	if b.conn == nil || b.conn.IsClosed() {
 		return nil
 	}
 	b.conn.Flush()
@@ -142,7 +142,6 @@ func (b *Bus) Stop(context.Context) error {
 		close(q)
 	}
 	b.wg.Wait()
-	b.conn = nil
 	b.shutdownServer()
 	return nil
 }

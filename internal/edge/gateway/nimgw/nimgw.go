@@ -40,14 +40,15 @@ type Config struct {
 
 // Product implements gateway.Product for NIM.
 type Product struct {
-	c    Config
-	rows []gateway.Row
+	c      Config
+	rows   []gateway.Row
+	events map[im.EventKind]eventFunc
 }
 
 // New returns the NIM product.
 func New(c Config) *Product {
 	p := &Product{c: c}
-	p.rows = p.table()
+	p.rows, p.events = p.table(), p.eventTable()
 	return p
 }
 
@@ -59,20 +60,32 @@ func (p *Product) Rows() []gateway.Row { return p.rows }
 
 // Event implements gateway.Product.
 func (p *Product) Event(ev im.Event, sessions []*gateway.Session) {
-	switch ev.Kind {
-	case im.EventMessage:
-		p.onMessage(ev, sessions)
-	case im.EventSessionAck:
-		p.onSessionAck(ev, sessions)
-	case im.EventCard:
-		p.onCard(ev, sessions)
-	case im.EventDeviceUp:
-		p.onDeviceUp(ev, sessions)
-	case im.EventDeviceDown:
-		p.onDeviceDown(ev, sessions)
-	case im.EventKick:
-		p.onKick(ev, sessions)
+	if fn := p.events[ev.Kind]; fn != nil {
+		fn(ev, sessions)
 	}
+}
+
+// eventFunc sends what an event means to the sessions it is addressed to.
+type eventFunc func(ev im.Event, sessions []*gateway.Session)
+
+// eventTable says what each event is to a NIM client.
+func (p *Product) eventTable() map[im.EventKind]eventFunc {
+	t := map[im.EventKind]eventFunc{
+		im.EventMessage:    p.onMessage,
+		im.EventSessionAck: p.onSessionAck,
+		im.EventCard:       p.onCard,
+		im.EventDeviceUp:   p.onDeviceUp,
+		im.EventDeviceDown: p.onDeviceDown,
+		im.EventKick:       p.onKick,
+	}
+	for _, more := range []map[im.EventKind]eventFunc{
+		p.friendEvents(), p.noticeEvents(), p.teamEvents(), p.messageEvents(), p.subscriptionEvents(), p.signalingEvents(),
+	} {
+		for k, fn := range more {
+			t[k] = fn
+		}
+	}
+	return t
 }
 
 // others calls fn for the sessions that are not the event's origin.
@@ -115,6 +128,12 @@ func (p *Product) table() []gateway.Row {
 		gateway.Handle(nimwire.MarkMultSuperTeamSessionsAck, p.markSuperTeamAcks),
 		gateway.Handle(nimwire.GetChatroomAddress, p.chatroomAddress),
 		gateway.Handle(nimwire.GetQChatAddress, p.qchatAddress),
+	}
+	for _, more := range [][]gateway.Row{
+		p.friendRows(), p.noticeRows(), p.teamRows(), p.superTeamRows(), p.messageRows(), p.sessionRows(),
+		p.subscriptionRows(), p.signalingRows(), p.deviceRows(), p.fileRows(),
+	} {
+		rows = append(rows, more...)
 	}
 	return gateway.Complete(rows, nimwire.Commands(), notYet)
 }

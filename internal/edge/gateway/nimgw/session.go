@@ -102,13 +102,9 @@ func (p *Product) history(ctx context.Context, s *gateway.Session, req *nimwire.
 	if !ok {
 		return &nimwire.GetHistoryMsgsResponse{Msgs: []nimwire.Msg{}}, nil
 	}
-	limit := int(req.Limit)
-	if limit == 0 {
-		limit = 100
-	}
 	msgs, err := p.c.Messages.History(ctx, message.HistoryQuery{
 		App: s.App(), Accid: s.Accid(), Conv: im.P2PKey(s.Accid(), to), BeginMs: req.BeginTime, EndMs: req.EndTime, LastID: req.LastMsgId,
-		Ascending: req.Reverse, Limit: limit, Types: req.MsgTypes,
+		Ascending: req.Reverse, Limit: int(req.Limit), Types: req.MsgTypes,
 	})
 	if err != nil {
 		return nil, err

@@ -41,40 +41,38 @@ type syncRun struct {
 	offline   []*message.Message // those of them the client acknowledges
 }
 
-// run answers the categories that were asked for; a time tag of 0 asks for
-// everything, an absent one for nothing.
+// run answers the categories that were asked for, in the order of
+// docs/protocol/nim-core.md section 4.2: what is known before the messages gives
+// them their right state on first sight. A time tag of 0 asks for everything,
+// an absent one for nothing.
 func (r *syncRun) run(ctx context.Context) error {
-	if r.ask.MyInfo.IsSet() {
-		if err := r.myInfo(ctx, r.ask.MyInfo.Int()); err != nil {
+	for _, step := range []func(context.Context) error{
+		r.myInfo, r.relations, r.friends, r.friendUsers, r.teams, r.myTeamMembers, r.superTeams, r.mySuperTeamMembers,
+		r.stickTopSessions, r.sessionAcks, r.receipts, r.clearedHistory, r.deletedSelf,
+		r.messages, r.superTeamRoaming, r.notices, r.recalls, r.broadcasts, r.signaling,
+	} {
+		if err := step(ctx); err != nil {
 			return err
 		}
-	}
-	if r.ask.Relations.IsSet() {
-		r.relations()
-	}
-	if err := r.sessionAcks(ctx); err != nil {
-		return err
-	}
-	return r.messages(ctx)
-}
-
-func (r *syncRun) send(c wire.Command, resp wire.REncoder) { r.s.Push(c.PushID(), resp) }
-
-func (r *syncRun) myInfo(ctx context.Context, since int64) error {
-	acc, err := r.p.c.Accounts.Get(ctx, r.s.App().Key, r.s.Accid())
-	if err != nil {
-		return err
-	}
-	if acc.Card.UpdatedMs > since {
-		u := card(acc)
-		r.send(nimwire.SyncMyNameCard, &nimwire.SyncMyNameCardResponse{User: &u, Timetag: acc.Card.UpdatedMs})
 	}
 	return nil
 }
 
-// relations is sent even when empty: apps wait for the event.
-func (r *syncRun) relations() {
-	r.send(nimwire.SyncRelations, &nimwire.SyncRelationsResponse{List: []nimwire.Relation{}, Timetag: r.startMs})
+func (r *syncRun) send(c wire.Command, resp wire.REncoder) { r.s.Push(c.PushID(), resp) }
+
+func (r *syncRun) myInfo(ctx context.Context) error {
+	if !r.ask.MyInfo.IsSet() {
+		return nil
+	}
+	acc, err := r.p.c.Accounts.Get(ctx, r.s.App().Key, r.s.Accid())
+	if err != nil {
+		return err
+	}
+	if acc.Card.UpdatedMs > r.ask.MyInfo.Int() {
+		u := card(acc)
+		r.send(nimwire.SyncMyNameCard, &nimwire.SyncMyNameCardResponse{User: &u, Timetag: acc.Card.UpdatedMs})
+	}
+	return nil
 }
 
 // sessionAcks is 4-14 and 4-20, from one reading. Both maps of 4-14 and the one
