@@ -73,6 +73,7 @@ func dial(ctx context.Context, addr, name string) (*conn, string, error) {
 // read passes the frames on until the connection ends.
 func (c *conn) read(r io.Reader) {
 	defer close(c.frames)
+	defer c.nc.Close() // as every client does at the end
 	for {
 		f, err := ws.ReadFrame(r)
 		if err != nil {

@@ -461,6 +461,9 @@ func TestFinishReachesAClientThatSends(t *testing.T) {
 	s := b.product.last()
 	s.PutFrame(Frame([]byte("good-bye")))
 	s.Finish(ReasonKicked)
+	if n := len(b.dir.Devices("app", "alice")); n != 0 {
+		t.Errorf("%d devices after the end", n)
+	}
 	last := ""
 	for got := c.next(); got != ""; got = c.next() {
 		last = got

@@ -101,11 +101,13 @@ func (s *Session) Close(r Reason) {
 	s.out.close()
 }
 
-// Finish ends the connection after what is queued has been written.
+// Finish ends the connection after what is queued has been written. The session
+// is offline at once, however long its client takes to leave.
 func (s *Session) Finish(r Reason) {
 	s.reason.CompareAndSwap(nil, &r)
 	s.leaveMs.CompareAndSwap(0, s.gw.nowMs()) // commands get no further, and a peer that stays is closed
 	s.out.finish()
+	s.gw.offline(s, s.ending())
 }
 
 // wait sleeps until the connection has something to read and hands it to a
