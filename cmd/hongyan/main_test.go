@@ -88,7 +88,7 @@ func TestExitCodes(t *testing.T) {
 		{"unknown flag", []string{"serve", "--lisen", "x"}, "", 2, "", "--listen"},
 		{"wrong flag", []string{"serve", "--listen", "7443"}, "", 2, "", `flag --listen "7443": is not HOST:PORT`},
 		{"wrong toggle", []string{"serve", "--hook-private=maybe"}, "", 2, "", "neither true nor false"},
-		{"flag given twice", []string{"serve", "--node", "1", "--node", "2"}, "", 2, "", "2 values where one is expected"},
+		{"flag given twice", []string{"serve", "--max-connections", "1", "--max-connections", "2"}, "", 2, "", "2 values where one is expected"},
 		{"wrong variable", []string{"cert", "ca", "--data", dir}, "HONGYAN_NODE=x", 2, "", "environment HONGYAN_NODE"},
 		{"unknown variable", []string{"cert", "ca", "--data", dir}, "HONGYAN_DATE=x", 2, "", "HONGYAN_DATA?"},
 		{"demo secret beyond loopback", []string{"serve", "--listen", ":7443", "--app", "k:secret"}, "", 2, "", "beyond loopback"},

@@ -41,7 +41,6 @@ type Config struct {
 	Cluster       string     // address of embedded routes, empty: one node
 	Peers         []string   // addresses of other nodes' routes
 	ClusterSecret obs.Secret // shared by the routes of all nodes
-	Node          int        // fixed node number 1..31, 0: leased in the database
 	Blob          string     // s3 URL, empty: directory in Data
 	CommitSync    CommitSync
 	Apps          []AppSpec

@@ -78,7 +78,7 @@ func TestTable(t *testing.T) {
 }
 
 func TestPrecedence(t *testing.T) {
-	const file = "listen = '127.0.0.1:1'\npeer = ['a:1', 'b:1']\nhook-private = true\nnode = 7\n"
+	const file = "listen = '127.0.0.1:1'\npeer = ['a:1', 'b:1']\nhook-private = true\nmax-connections = 7\n"
 	tests := []struct {
 		name    string
 		flags   map[string][]string
@@ -92,7 +92,7 @@ func TestPrecedence(t *testing.T) {
 		{"environment over file", nil, []string{"HONGYAN_LISTEN=127.0.0.1:2"}, file, "listen", "127.0.0.1:2"},
 		{"flag over environment", map[string][]string{"listen": {"127.0.0.1:3"}}, []string{"HONGYAN_LISTEN=127.0.0.1:2"}, file,
 			"listen", "127.0.0.1:3"},
-		{"number from the file", nil, nil, file, "node", "7"},
+		{"number from the file", nil, nil, file, "max-connections", "7"},
 		{"true from the file", nil, nil, file, "hook-private", "true"},
 		{"false from a flag", map[string][]string{"hook-private": {"false"}}, nil, file, "hook-private", "false"},
 		{"empty variable is not set", nil, []string{"HONGYAN_LISTEN="}, file, "listen", "127.0.0.1:1"},
@@ -129,13 +129,13 @@ func TestPrecedence(t *testing.T) {
 
 func TestConfigFlagBeatsEnvironment(t *testing.T) {
 	c, err := Load(Sources{
-		Flags:   map[string][]string{"config": {write(t, "node = 1")}},
-		Environ: []string{"HONGYAN_CONFIG=" + write(t, "node = 2")},
+		Flags:   map[string][]string{"config": {write(t, "max-connections = 1")}},
+		Environ: []string{"HONGYAN_CONFIG=" + write(t, "max-connections = 2")},
 	})
-	if err != nil || c.Node != 1 {
+	if err != nil || c.Gateway.MaxConnections != 1 {
 		t.Errorf("%v %v", c, err)
 	}
-	if !c.IsSet("node") || c.IsSet("listen") {
+	if !c.IsSet("max-connections") || c.IsSet("listen") {
 		t.Error("IsSet")
 	}
 }
@@ -157,7 +157,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	_, err := Load(Sources{
 		Flags: map[string][]string{"config": {path}, "listen": {"7443"}, "fault": {"disk-fire=1s"}},
 		Environ: []string{
-			"PATH=/bin", "HONGYAN_LISTN=x", "HONGYAN_NODE=99", "HONGYAN_MASTER_KEY=k", "HONGYAN_TEST_PG=x",
+			"PATH=/bin", "HONGYAN_LISTN=x", "HONGYAN_MAX_CONNECTIONS=-99", "HONGYAN_MASTER_KEY=k", "HONGYAN_TEST_PG=x",
 			"HONGYAN_METRICS=0.0.0.0:7090", "HONGYAN_PEER=h:1", "HONGYAN_TLS_CERT=c.pem",
 		},
 	})
@@ -170,7 +170,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
   FILE:6 db: has the scheme "mysql"; allowed: postgres://USER:PASSWORD@HOST/NAME
   FILE:4 log-level "loud": is not a level; allowed: debug, info, warn, error
   flag --fault "disk-fire=1s": names the unknown fault "disk-fire"; allowed: commit-delay=DURATION
-  environment HONGYAN_NODE "99": is out of range; allowed: a whole number from 0 to 31
+  environment HONGYAN_MAX_CONNECTIONS "-99": is out of range; allowed: a whole number from 0 to 100000000
   environment HONGYAN_METRICS "0.0.0.0:7090": would show the profiler beyond this machine; allowed: a loopback address, or metrics-public
   environment HONGYAN_PEER "h:1": is given without cluster; allowed: together with cluster
   environment HONGYAN_TLS_CERT "c.pem": needs tls-key, and tls-key needs it; allowed: tls-cert and tls-key together`, "FILE", path)
@@ -185,13 +185,13 @@ func TestAllFaultsAtOnce(t *testing.T) {
 
 func TestFaultyFile(t *testing.T) {
 	tests := []struct{ name, file, want string }{
-		{"syntax", "node = 1\nlisten = = \n", ":2: is not TOML"},
+		{"syntax", "max-connections = 1\nlisten = = \n", ":2: is not TOML"},
 		{"secret in a broken line", "db = \"postgres://u:hunter2\n", ":1: is not TOML"},
-		{"array for one value", "node = [1, 2]", "has an array"},
+		{"array for one value", "max-connections = [1, 2]", "has an array"},
 		{"table for a value", "[listen]\na = 1", ":1 listen: has a table"},
 		{"dotted key", "listen.a = 1", ":1 listen: has a table"},
 		{"config in the file", "config = 'other.toml'", "no such setting"},
-		{"wrong type", "node = true", `"true": is not a whole number`},
+		{"wrong type", "max-connections = true", `"true": is not a whole number`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

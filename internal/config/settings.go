@@ -87,9 +87,6 @@ func table() []Setting {
 		{Name: "cluster-secret", Placeholder: "TEXT", Group: groupStore, Secret: true,
 			Help:  "Shared by all nodes; authenticates the routes. Better given by environment or file than by flag.",
 			value: scalar[secretText]{func(c *Config) *secretText { return &c.ClusterSecret }, secret()}},
-		{Name: "node", Placeholder: "N", Group: groupStore, def: "0",
-			Help:  "Fixed node number of the ids made here; 0 leases one in the database.",
-			value: num(func(c *Config) *int { return &c.Node }, integer(0, 31))},
 
 		{Name: "tls-cert", Placeholder: "FILE", Group: groupTLS,
 			Help:  "Certificate chain (PEM), reloaded when it changes; own development CA if not given.",

@@ -85,21 +85,21 @@ func New(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, er
 	if err != nil {
 		return nil, err
 	}
+	registry := metrics.NewRegistry()
 	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.DB, Dir: cfg.Data, Keys: keys, Clock: time.Now, Log: log,
-		NodeKind: "serve", Relaxed: cfg.CommitSync == config.CommitNormal, CommitDelay: cfg.Faults.CommitDelay})
+		NodeKind: "serve", Relaxed: cfg.CommitSync == config.CommitNormal, CommitDelay: cfg.Faults.CommitDelay, Metrics: registry})
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: log, store: store, health: obs.NewHealth(log), life: lifecycle.New(log)}
-	if err := s.build(ctx, keys, certs); err != nil {
+	if err := s.build(ctx, keys, certs, registry); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	return s, nil
 }
 
-func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Source) error {
+func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Source, registry *prometheus.Registry) error {
 	cfg, log, clock := s.cfg, s.log, im.Clock(time.Now)
-	registry := metrics.NewRegistry()
 	s.apps = app.New(s.store, clock)
 	if err := s.apps.Reload(ctx); err != nil {
 		return err
@@ -154,6 +154,7 @@ func (s *Server) compose(registry *prometheus.Registry, certs cert.Source, login
 	s.life.AddService("bus", s.bus, 0)
 	s.life.AddService("delivery acknowledgements", newLoop(s.messages.Acks().Run), 0)
 	s.life.AddService("login records", newLoop(loginLog.Run), 0)
+	s.life.AddService("maintenance", newLoop(s.maintain), 0)
 	s.life.AddService("change log", newLoop(s.changes.run), 0)
 	s.life.AddService("cluster", newLoop(s.cluster.Run), 0)
 	s.life.AddService("gateway", s.gateway, s.cfg.DrainTimeout)

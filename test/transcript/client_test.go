@@ -25,7 +25,7 @@ type conn struct {
 	peeked []string    // taken from frames and put back
 	over   bool        // frames is closed and empty
 
-	allowed []any    // what may arrive any time, once each
+	allowed []any // what may arrive any time, once each
 
 	account string // app:accid of the login sent last
 	synced  bool

@@ -93,7 +93,7 @@ func load(t *testing.T, file string) *script {
 	return s
 }
 
-// split cuts a line into words; '' keeps blanks together.
+// split cuts a line into words; ” keeps blanks together.
 func split(line string) ([]string, error) {
 	var words []string
 	var cur strings.Builder

@@ -7,6 +7,7 @@ package account
 
 import (
 	"context"
+	"strings"
 	"unicode/utf8"
 
 	"hongyan/internal/im"
@@ -172,6 +173,9 @@ func (c *Card) apply(u CardUpdate, now int64) error {
 		n := utf8.RuneCountInString(*f.src)
 		if f.bytes {
 			n = len(*f.src)
+		}
+		if strings.IndexByte(*f.src, 0) >= 0 { // no database keeps it in a text
+			return im.Errorf(im.CodeBadParam, "%s holds a NUL", f.name)
 		}
 		if n > f.limit {
 			return im.Errorf(im.CodeBadParam, "%s longer than %d", f.name, f.limit)

@@ -43,6 +43,8 @@ type Service struct {
 	store Store
 	clock im.Clock
 
+	changing sync.Mutex // held from reading an app to writing it; before mu
+
 	mu    sync.RWMutex // guards byKey
 	byKey map[string]*App
 }
@@ -95,6 +97,8 @@ var keyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // Create makes an app. An empty key or secret is generated. An existing key is
 // an error.
 func (s *Service) Create(ctx context.Context, a App) (*App, error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	if a.Key == "" {
 		a.Key = randomHex(16)
 	}
@@ -107,6 +111,8 @@ func (s *Service) Create(ctx context.Context, a App) (*App, error) {
 // Ensure makes sure that an app with this key, secret and Easemob name exists:
 // what `serve --app` asks for. Settings of an existing app stay.
 func (s *Service) Ensure(ctx context.Context, key, secret, org, name string) (*App, error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	if cur, ok := s.Get(key); ok {
 		if cur.Secret == secret && (org == "" || cur.Org == org && cur.Name == name) {
 			return cur, nil
@@ -124,6 +130,8 @@ func (s *Service) Ensure(ctx context.Context, key, secret, org, name string) (*A
 // Set changes settings by name; an empty value returns to the default. All
 // faults are reported at once and nothing is changed if there is one.
 func (s *Service) Set(ctx context.Context, key string, values map[string]string) (*App, error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	cur, ok := s.Get(key)
 	if !ok {
 		return nil, im.Errorf(im.CodeNotFound, "app %s does not exist", key)
@@ -147,6 +155,8 @@ func (s *Service) Set(ctx context.Context, key string, values map[string]string)
 
 // SetDisabled switches an app off or on.
 func (s *Service) SetDisabled(ctx context.Context, key string, off bool) (*App, error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	cur, ok := s.Get(key)
 	if !ok {
 		return nil, im.Errorf(im.CodeNotFound, "app %s does not exist", key)

@@ -2,6 +2,7 @@ package message
 
 import (
 	"context"
+	"strings"
 	"unicode/utf8"
 
 	"hongyan/internal/im"
@@ -107,8 +108,8 @@ func (s *Service) checkContent(a *app.App, m *Message) error {
 		return im.Errorf(im.CodeForbidden, "notifications are the server's")
 	case !m.Type.Sendable():
 		return im.Errorf(im.CodeBadParam, "message type %d", m.Type)
-	case m.IDClient == "" || len(m.IDClient) > 128:
-		return im.Errorf(im.CodeBadParam, "idClient missing or too long")
+	case m.IDClient == "":
+		return im.Errorf(im.CodeBadParam, "idClient missing")
 	case m.Content.SubType < 0:
 		return im.Errorf(im.CodeBadParam, "subType must be positive")
 	}
@@ -124,7 +125,12 @@ func (s *Service) checkContent(a *app.App, m *Message) error {
 		{"pushPayload", m.Content.PushPayload, set.PayloadLimit},
 		{"env", m.Content.Env, 64},
 		{"forcePushIDsList", m.Content.ForceList, set.TextLimit},
+		{"fromDeviceId", m.Content.FromDevice, 128},
+		{"idClient", m.IDClient, 128},
 	} {
+		if strings.IndexByte(f.text, 0) >= 0 { // no database keeps it in a text
+			return im.Errorf(im.CodeBadParam, "%s holds a NUL", f.name)
+		}
 		// Characters are never more than bytes: count them only when it matters.
 		if int64(len(f.text)) > f.limit && int64(utf8.RuneCountInString(f.text)) > f.limit {
 			return im.Errorf(im.CodeBadParam, "%s longer than %d characters", f.name, f.limit)

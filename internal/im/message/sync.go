@@ -147,16 +147,15 @@ func roams(m *Message, accid string) bool {
 
 // HistoryQuery selects a page of one conversation's history as accid sees it.
 type HistoryQuery struct {
-	App              *app.App
-	Accid            string
-	Conv             im.ConvKey
-	BeginMs, EndMs   int64 // 0 = open
-	LastID           int64 // id of the last message the caller has; 0 = none
-	Ascending        bool
-	Limit            int
-	Types            []int64
-	IncludeNoSense   bool
-	ExcludeEndBorder bool
+	App            *app.App
+	Accid          string
+	Conv           im.ConvKey
+	BeginMs, EndMs int64 // 0 = open
+	LastID         int64 // id of the last message the caller has; 0 = none
+	Ascending      bool
+	Limit          int
+	Types          []int64
+	IncludeNoSense bool
 }
 
 // History returns stored messages, newest first unless Ascending. Paging goes

@@ -115,7 +115,9 @@ func (c *committer) close() {
 func (c *committer) run() {
 	defer close(c.done)
 	defer c.conn.close()
+	var pace pacer
 	for {
+		pace.wait()
 		appends, jobs, ended := c.take()
 		if len(appends)+len(jobs) == 0 {
 			if ended {
@@ -124,7 +126,9 @@ func (c *committer) run() {
 			<-c.wake
 			continue
 		}
+		pace.started(len(appends))
 		c.commit(appends, jobs, false)
+		c.s.metrics.committed(len(appends), len(jobs), time.Since(pace.last))
 	}
 }
 

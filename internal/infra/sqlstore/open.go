@@ -23,6 +23,7 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 	"github.com/pressly/goose/v3"
+	"github.com/prometheus/client_golang/prometheus"
 	_ "modernc.org/sqlite" // driver "sqlite"
 
 	"hongyan/internal/im"
@@ -43,19 +44,21 @@ type Config struct {
 	NodeKind    string        // "serve" or "tool"; who holds the node lease
 	Relaxed     bool          // SQLite: no fsync before the acknowledgement
 	CommitDelay time.Duration // fault: every commit takes this much longer
-	QueueLimit  int           // appends waiting for a commit; 0 = 65,536
+	Metrics     prometheus.Registerer
+	QueueLimit  int // appends waiting for a commit; 0 = 65,536
 }
 
 // Store is an open database. Close it after everything that uses it has ended.
 type Store struct {
-	db     *sql.DB // reads; and transactions on PostgreSQL
-	engine engine
-	keys   *seal.Keyring
-	clock  im.Clock
-	log    *slog.Logger
-	ids    *im.IDs
-	lease  *lease
-	cfg    Config
+	db      *sql.DB // reads; and transactions on PostgreSQL
+	engine  engine
+	keys    *seal.Keyring
+	clock   im.Clock
+	log     *slog.Logger
+	ids     *im.IDs
+	lease   *lease
+	metrics *storeMetrics
+	cfg     Config
 
 	writer     *writer      // SQLite: every write
 	committers []*committer // message appends, by conversation
@@ -85,6 +88,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{keys: c.Keys, clock: c.Clock, log: c.Log, cfg: c, appNos: map[string]int64{}, stmts: map[string]*sql.Stmt{}}
 	s.committed = func([]*message.Message) {}
+	s.metrics = newStoreMetrics(c.Metrics, s.waiting)
 	var err error
 	if c.URL == "" {
 		s.engine = sqliteEngine{}

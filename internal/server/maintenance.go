@@ -1,0 +1,48 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"hongyan/internal/im"
+)
+
+const (
+	maintainEvery = 10 * time.Minute
+	// maintainChunk keeps each deletion short: messages wait behind it.
+	maintainChunk = 500
+	maintainPause = 20 * time.Millisecond
+)
+
+// maintain deletes what has outlived its purpose, until ctx ends.
+func (s *Server) maintain(ctx context.Context) {
+	t := time.NewTicker(maintainEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		for _, a := range s.apps.List() {
+			if err := s.forgetClientIDs(ctx, a.Key, a.Settings.DedupHours); err != nil && ctx.Err() == nil {
+				s.log.Error("delete old client ids", "app", a.Key, "err", err)
+			}
+		}
+	}
+}
+
+func (s *Server) forgetClientIDs(ctx context.Context, app string, hours int64) error {
+	before := im.FirstIDAt(time.Now().Add(-time.Duration(hours) * time.Hour).UnixMilli())
+	for {
+		n, err := s.store.ForgetClientIDs(ctx, app, before, maintainChunk)
+		if err != nil || n < maintainChunk {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(maintainPause):
+		}
+	}
+}
