@@ -94,6 +94,7 @@ type wsConn struct {
 	readN   int
 	onReady func(fd uintptr) bool
 	onPeek  func(fd uintptr) bool
+	slept   bool // Wait found nothing and has slept
 
 	writeMu sync.Mutex // guards writing: pongs are written by the reader
 }
@@ -102,7 +103,7 @@ func newWSConn(c net.Conn, pool *bufferPool, limit int, early []byte) *wsConn {
 	w := &wsConn{conn: c, pool: pool, limit: limit}
 	if t, ok := c.(*net.TCPConn); ok {
 		if raw, err := t.SyscallConn(); err == nil {
-			w.raw, w.onReady, w.onPeek = raw, w.readReady, peekReady
+			w.raw, w.onReady, w.onPeek = raw, w.readReady, w.peekReady
 		}
 	}
 	if len(early) > 0 { // sent by the client before it had our answer
@@ -116,18 +117,24 @@ func newWSConn(c net.Conn, pool *bufferPool, limit int, early []byte) *wsConn {
 func (w *wsConn) Wait() bool {
 	w.release()
 	if w.start == w.end && w.raw != nil {
+		w.slept = false
 		_ = w.raw.Read(w.onPeek) // an error comes again from ReadMessage
 	}
 	return w.raw != nil
 }
 
-// peekReady looks whether bytes are there without reading them. It needs very
-// little stack: whatever made the waiting goroutine's stack grow from 2 KiB to
-// 4 would keep it there, as the runtime does not shrink a stack that small.
-func peekReady(fd uintptr) bool {
+// peekReady looks whether bytes are there without reading them, and after a
+// sleep believes what woke it. It needs very little stack: whatever made the
+// waiting goroutine's stack grow from 2 KiB to 4 would keep it there, as the
+// runtime does not shrink a stack that small.
+func (w *wsConn) peekReady(fd uintptr) bool {
+	if w.slept {
+		return true
+	}
 	var b byte
 	_, _, err := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
-	return err != syscall.EAGAIN
+	w.slept = err == syscall.EAGAIN
+	return !w.slept
 }
 
 // release gives up the bytes of the last message, and the buffer if it is empty.

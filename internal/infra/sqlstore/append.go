@@ -13,9 +13,10 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// chunks are the row counts of multi-row statements: few, so that each is
-// prepared once.
-var chunkSizes = [...]int{16, 4, 1}
+// maxRows is how many rows one statement inserts at most. Every count up to it
+// has a prepared statement of its own: a batch under load has a few rows, and a
+// statement costs about as much as the rows in it.
+const maxRows = 16
 
 // batch is one transaction's message appends.
 type batch struct {
@@ -102,7 +103,7 @@ func (b *batch) claimClientIDs(ctx context.Context, t tx, claim []int) error {
 			}
 			args = append(args, no, string(m.Conv), m.From, m.IDClient, m.ID)
 		}
-		n, err := t.exec(ctx, `INSERT INTO message_client (app, conv, sender, id_client, id) VALUES `+values(len(part), 5)+` ON CONFLICT DO NOTHING`, args...)
+		n, err := t.exec(ctx, `INSERT INTO message_client (app, conv, sender, id_client, id) VALUES `+b.s.values(len(part), 5)+` ON CONFLICT DO NOTHING`, args...)
 		if err != nil || n == int64(len(part)) {
 			return err
 		}
@@ -158,7 +159,7 @@ func (b *batch) sequence(ctx context.Context, t tx, groups map[convKeyed][]*mess
 			n := int64(len(groups[k]))
 			args = append(args, k.app, k.conv, n, b.nowMs+n-1)
 		}
-		rows, err := t.query(ctx, `INSERT INTO conversation (app, conv, seq, time) VALUES `+values(len(part), 4)+`
+		rows, err := t.query(ctx, `INSERT INTO conversation (app, conv, seq, time) VALUES `+b.s.values(len(part), 4)+`
 			ON CONFLICT (app, conv) DO UPDATE SET seq = conversation.seq + excluded.seq,
 				time = CASE WHEN conversation.time + excluded.seq > excluded.time THEN conversation.time + excluded.seq ELSE excluded.time END
 			RETURNING app, conv, seq, time`, args...)
@@ -213,7 +214,7 @@ func (b *batch) addMembers(ctx context.Context, t tx, fresh []convKeyed, groups 
 		for _, p := range part {
 			args = append(args, p.app, p.accid, p.conv)
 		}
-		_, err := t.exec(ctx, `INSERT INTO conversation_member (app, accid, conv) VALUES `+values(len(part), 3)+` ON CONFLICT DO NOTHING`, args...)
+		_, err := t.exec(ctx, `INSERT INTO conversation_member (app, accid, conv) VALUES `+b.s.values(len(part), 3)+` ON CONFLICT DO NOTHING`, args...)
 		return err
 	})
 }
@@ -228,20 +229,19 @@ func (b *batch) insert(ctx context.Context, t tx) error {
 			}
 			args = append(args, no, string(m.Conv), m.Time, m.Seq, m.ID, m.From, m.IDClient, int64(m.Type), int64(m.Flags), int64(m.ClientType), string(m.ContentJSON()))
 		}
-		_, err := t.exec(ctx, `INSERT INTO message (app, conv, time, seq, id, sender, id_client, type, flags, client_type, content) VALUES `+values(len(part), 11), args...)
+		_, err := t.exec(ctx, `INSERT INTO message (app, conv, time, seq, id, sender, id_client, type, flags, client_type, content) VALUES `+b.s.values(len(part), 11), args...)
 		return err
 	})
 }
 
-// inChunks calls fn with parts of items, the largest chunk sizes first.
+// inChunks calls fn with parts of at most maxRows items.
 func inChunks[T any](items []T, fn func([]T) error) error {
-	for _, size := range chunkSizes {
-		for len(items) >= size {
-			if err := fn(items[:size]); err != nil {
-				return err
-			}
-			items = items[size:]
+	for len(items) > 0 {
+		n := min(len(items), maxRows)
+		if err := fn(items[:n]); err != nil {
+			return err
 		}
+		items = items[n:]
 	}
 	return nil
 }

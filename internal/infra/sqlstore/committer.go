@@ -126,9 +126,10 @@ func (c *committer) run() {
 			<-c.wake
 			continue
 		}
-		pace.started(len(appends))
+		start := time.Now()
 		c.commit(appends, jobs, false)
-		c.s.metrics.committed(len(appends), len(jobs), time.Since(pace.last))
+		c.s.metrics.committed(len(appends), len(jobs), time.Since(start))
+		pace.done(len(appends))
 	}
 }
 
@@ -370,7 +371,9 @@ func (s *dbSession) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 func (s *dbSession) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	if len(args) == 0 {
+	// BEGIN and COMMIT too are prepared once on SQLite; PostgreSQL would prepare
+	// them on the server for nothing.
+	if len(args) == 0 && s.s.engine.name() != "sqlite" {
 		_, err := s.conn.ExecContext(ctx, query)
 		return 0, err
 	}

@@ -50,15 +50,16 @@ type Config struct {
 
 // Store is an open database. Close it after everything that uses it has ended.
 type Store struct {
-	db      *sql.DB // reads; and transactions on PostgreSQL
-	engine  engine
-	keys    *seal.Keyring
-	clock   im.Clock
-	log     *slog.Logger
-	ids     *im.IDs
-	lease   *lease
-	metrics *storeMetrics
-	cfg     Config
+	db         *sql.DB // reads; and transactions on PostgreSQL
+	engine     engine
+	keys       *seal.Keyring
+	clock      im.Clock
+	log        *slog.Logger
+	ids        *im.IDs
+	lease      *lease
+	metrics    *storeMetrics
+	valueLists valueLists
+	cfg        Config
 
 	writer     *writer      // SQLite: every write
 	committers []*committer // message appends, by conversation

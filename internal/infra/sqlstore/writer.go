@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"hash/fnv"
 	"strings"
+	"sync"
 
 	"hongyan/internal/im/message"
 )
@@ -115,6 +116,32 @@ func (sqliteEngine) rebind(query string) string {
 		i = j - 1
 	}
 	return b.String()
+}
+
+// valueLists caches what values returns: the text of a statement is its key.
+type valueLists struct {
+	mu    sync.RWMutex // guards texts
+	texts map[[2]int]string
+}
+
+// values returns "($1,$2),($3,$4)" for rows rows of cols columns.
+func (s *Store) values(rows, cols int) string {
+	v := &s.valueLists
+	k := [2]int{rows, cols}
+	v.mu.RLock()
+	text, ok := v.texts[k]
+	v.mu.RUnlock()
+	if ok {
+		return text
+	}
+	text = values(rows, cols)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.texts == nil {
+		v.texts = map[[2]int]string{}
+	}
+	v.texts[k] = text
+	return text
 }
 
 // values returns "($1,$2),($3,$4)" for rows rows of cols columns.
