@@ -28,9 +28,22 @@ const (
 	CodeBusy          Code = 503
 	CodeExpired       Code = 508
 	CodeUnavailable   Code = 514
+	CodeInvalid       Code = 509
+	CodeTeamFull      Code = 801
 	CodeTeamNoRight   Code = 802
 	CodeTeamNotFound  Code = 803
 	CodeTeamNotMember Code = 804
+	CodeTeamType      Code = 805
+	CodeTooManyTeams  Code = 806
+	CodeTeamApplied   Code = 808 // a success: the application was sent
+	CodeTeamMember    Code = 809
+	CodeTeamInvited   Code = 810 // a success: the invitation was sent
+	CodeForceTooLong  Code = 811
+	CodeTeamMuted     Code = 812
+	CodeTeamPartly    Code = 813
+	CodeNoReceipts    Code = 814
+	CodeTooManyHeads  Code = 815
+	CodeTeamsPartly   Code = 816
 	CodeBlacklisted   Code = 7101
 )
 
@@ -122,6 +135,20 @@ func CodeText(c Code) string {
 		return "time window exceeded"
 	case CodeUnavailable:
 		return "service unavailable"
+	case CodeInvalid:
+		return "no longer valid"
+	case CodeTeamFull:
+		return "team is full"
+	case CodeTeamType:
+		return "wrong team type"
+	case CodeTooManyTeams:
+		return "too many teams"
+	case CodeTeamMember:
+		return "already in the team"
+	case CodeTeamMuted:
+		return "team is muted"
+	case CodeTooManyHeads:
+		return "too many managers"
 	case CodeTeamNoRight:
 		return "no permission"
 	case CodeTeamNotFound:

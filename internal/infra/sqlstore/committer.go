@@ -32,8 +32,9 @@ type tx interface {
 // job is a write that is no message append. run may be called again when the
 // transaction is retried.
 type job struct {
-	run  func(ctx context.Context, t tx) error
-	done chan error // capacity 1
+	run   func(ctx context.Context, t tx) error
+	after func()     // called after the commit, before done; nil = nothing to do
+	done  chan error // capacity 1
 }
 
 // committer turns what is queued into transactions, one at a time: while one
@@ -75,7 +76,13 @@ func (c *committer) append(p *message.Pending) error {
 }
 
 func (c *committer) do(ctx context.Context, run func(ctx context.Context, t tx) error) error {
-	j := &job{run: run, done: make(chan error, 1)}
+	return c.doThen(ctx, run, nil)
+}
+
+// doThen is do with something to publish: after runs on the committer's
+// goroutine, so that it keeps the order of what this committer commits.
+func (c *committer) doThen(ctx context.Context, run func(ctx context.Context, t tx) error, after func()) error {
+	j := &job{run: run, after: after, done: make(chan error, 1)}
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()
@@ -219,11 +226,14 @@ func (c *committer) commit(appends []*message.Pending, jobs []*job, more bool) {
 		}
 	}
 	for i, j := range jobs {
-		if err != nil {
+		switch {
+		case err != nil:
 			j.done <- err
-		} else {
-			j.done <- jobErrs[i]
+			continue
+		case jobErrs[i] == nil && j.after != nil:
+			j.after()
 		}
+		j.done <- jobErrs[i]
 	}
 }
 
