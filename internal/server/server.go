@@ -22,6 +22,7 @@ import (
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
 	"hongyan/internal/im/session"
 	"hongyan/internal/infra/bus"
@@ -66,6 +67,7 @@ type Server struct {
 	apps     *app.Service
 	accounts *account.Service
 	messages *message.Service
+	notices  *notice.Service
 	gateway  *gateway.Gateway
 	cluster  *presence.Cluster
 	bus      *bus.Bus
@@ -119,11 +121,12 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 			s.gateway.CloseAll(gateway.ReasonBusGap)
 		})
 	s.messages = message.New(s.store, s.accounts, s.bus, clock)
+	s.notices = notice.New(s.store, s.store.IDs(), s.bus, clock)
 	sessions := session.New(s.store, s.bus, clock)
 	loginLog := account.NewLoginLog(s.accounts, s.store.IDs())
 	public := cfg.PublicAddr()
 	addr := clientAddr{cfg}
-	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Directory: dir, Bus: s.bus,
+	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Notices: s.notices, Directory: dir, Bus: s.bus,
 		LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
 	s.gateway = gateway.New(gateway.Config{Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
@@ -153,6 +156,7 @@ func (s *Server) compose(registry *prometheus.Registry, certs cert.Source, login
 	s.life.Add(lifecycle.Component{Name: "hooks", Stop: func(context.Context) error { hooks.Close(); return nil }})
 	s.life.AddService("bus", s.bus, 0)
 	s.life.AddService("delivery acknowledgements", newLoop(s.messages.Acks().Run), 0)
+	s.life.AddService("acknowledgements of notifications", newLoop(s.notices.Acks().Run), 0)
 	s.life.AddService("login records", newLoop(loginLog.Run), 0)
 	s.life.AddService("maintenance", newLoop(s.maintain), 0)
 	s.life.AddService("change log", newLoop(s.changes.run), 0)

@@ -26,6 +26,7 @@ type liveState struct {
 	mu      sync.Mutex // guards the rest
 	on      bool
 	held    []Delivery
+	listed  map[int64]struct{} // ids beside messages that the sync under way contains
 	synced  map[int64]struct{} // ids of recent messages that the sync contained
 	untilMs int64              // when synced may be forgotten
 
@@ -100,7 +101,7 @@ func (s *Session) GoLive(contained, offline []*message.Message, finish func()) {
 	now := s.gw.nowMs()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.synced, l.untilMs = nil, now+syncedFor
+	l.synced, l.listed, l.untilMs = l.listed, nil, now+syncedFor
 	for _, m := range contained {
 		if im.IDTimeMs(m.ID) > now-syncedFor {
 			if l.synced == nil {
@@ -121,6 +122,23 @@ func (s *Session) GoLive(contained, offline []*message.Message, finish func()) {
 		l.deliver(e, s.PutFrame)
 	}
 	l.held = nil
+}
+
+// Listed says that the sync under way contains something that is no message, a
+// system notification say, under its id: its event is not delivered again.
+func (s *Session) Listed(ids ...int64) {
+	l := &s.live
+	now := s.gw.nowMs()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range ids {
+		if im.IDTimeMs(id) > now-syncedFor {
+			if l.listed == nil {
+				l.listed = map[int64]struct{}{}
+			}
+			l.listed[id] = struct{}{}
+		}
+	}
 }
 
 // Hold makes events wait again: another sync begins on the same connection.

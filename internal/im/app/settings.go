@@ -36,11 +36,15 @@ type Settings struct {
 	PayloadLimit  int64
 	SendRate      int64 // client messages per second and account, 0 = no limit
 	FriendsOnly   bool
+	FriendMax     int64
+	RelationMax   int64
 	DedupHours    int64
 
 	OfflineDays       int64
 	OfflinePerSession int64
 	OfflineMax        int64
+	NoticeOfflineDays int64
+	NoticeOfflineMax  int64
 	RoamingDays       int64
 	RoamingSessions   int64
 	RoamingPerSession int64
@@ -143,6 +147,10 @@ func settingTable() []Setting {
 		{"offline_days", "30", "days", "how long an undelivered message waits", num(func(s *Settings) *int64 { return &s.OfflineDays }, 1, 3650)},
 		{"offline_per_session", "100", "messages", "newest offline messages of one conversation", num(func(s *Settings) *int64 { return &s.OfflinePerSession }, 1, 1000)},
 		{"offline_max", "5000", "messages", "newest offline messages of all p2p conversations together", num(func(s *Settings) *int64 { return &s.OfflineMax }, 1, 100000)},
+		{"notice_offline_days", "30", "days", "how long a system notification waits", num(func(s *Settings) *int64 { return &s.NoticeOfflineDays }, 1, 3650)},
+		{"notice_offline_max", "1000", "notifications", "newest system notifications that wait for one account", num(func(s *Settings) *int64 { return &s.NoticeOfflineMax }, 1, 5000)},
+		{"friend_max", "3000", "friends", "friends of one account; more get 419", num(func(s *Settings) *int64 { return &s.FriendMax }, 1, 100000)},
+		{"relation_max", "3000", "accounts", "entries of one black or mute list; more get 419", num(func(s *Settings) *int64 { return &s.RelationMax }, 1, 100000)},
 		{"roaming_days", "7", "days", "how far roaming reaches back", num(func(s *Settings) *int64 { return &s.RoamingDays }, 1, 3650)},
 		{"roaming_sessions", "100", "conversations", "most recent conversations that roam", num(func(s *Settings) *int64 { return &s.RoamingSessions }, 1, 10000)},
 		{"roaming_per_session", "100", "messages", "newest messages of each", num(func(s *Settings) *int64 { return &s.RoamingPerSession }, 1, 1000)},

@@ -16,6 +16,7 @@ import (
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
 	"hongyan/internal/im/session"
 )
@@ -29,6 +30,7 @@ type Config struct {
 	Accounts  *account.Service
 	Messages  *message.Service
 	Sessions  *session.Service
+	Notices   *notice.Service
 	Directory *presence.Directory
 	Bus       im.Publisher
 	LoginLog  *account.LoginLog
@@ -43,12 +45,13 @@ type Product struct {
 	c      Config
 	rows   []gateway.Row
 	events map[im.EventKind]eventFunc
+	acks   map[wire.ID]ackFunc
 }
 
 // New returns the NIM product.
 func New(c Config) *Product {
 	p := &Product{c: c}
-	p.rows, p.events = p.table(), p.eventTable()
+	p.rows, p.events, p.acks = p.table(), p.eventTable(), p.ackTable()
 	return p
 }
 

@@ -4,14 +4,101 @@ import (
 	"context"
 
 	"hongyan/internal/edge/gateway"
+	"hongyan/internal/edge/wire"
+	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
+	"hongyan/internal/im/notice"
 )
 
 // noticeRows are the commands of system notifications.
 func (p *Product) noticeRows() []gateway.Row { return nil }
 
 // noticeEvents are the events of system notifications.
-func (p *Product) noticeEvents() map[im.EventKind]eventFunc { return nil }
+func (p *Product) noticeEvents() map[im.EventKind]eventFunc {
+	return map[im.EventKind]eventFunc{notice.Event: p.onNotice}
+}
 
-// notices is 4-6 and 4-18.
-func (r *syncRun) notices(context.Context) error { return nil }
+// onNotice delivers a notification to all devices of its receiver: 7-3, 21-19
+// for those of super teams, 7-14 and 21-18 for withdrawn messages
+// (docs/protocol/nim-core.md section 5.16).
+func (p *Product) onNotice(ev im.Event, sessions []*gateway.Session) {
+	n, err := notice.Decode(ev)
+	if err != nil {
+		p.c.Log.Error("notice event", "err", err)
+		return
+	}
+	w := noticeTo(n)
+	var frame []byte
+	switch {
+	case n.Type == notice.RecallSuperTeam:
+		frame = pushFrame(wire.ID{SID: 21, CID: 18}, &nimwire.OnRecallMsgResponse{SysMsg: &w})
+	case n.Type.Class() == notice.Recall:
+		frame = pushFrame(wire.ID{SID: 7, CID: 14}, &nimwire.OnRecallMsgResponse{SysMsg: &w})
+	case n.Type.Class() == notice.SuperTeam:
+		frame = pushFrame(wire.ID{SID: 21, CID: 19}, &nimwire.OnSysMsgResponse{SysMsg: &w})
+	default:
+		frame = pushFrame(wire.ID{SID: 7, CID: 3}, &nimwire.OnSysMsgResponse{SysMsg: &w})
+	}
+	others(ev, sessions, func(s *gateway.Session) { s.Offer(gateway.Delivery{ID: n.ID, TimeMs: n.Time, Frame: frame}) })
+}
+
+// notices is 4-6 and 4-18, newest first. Recalls have lists of their own.
+func (r *syncRun) notices(ctx context.Context) error {
+	if !r.ask.OfflineMsgs.IsSet() {
+		return nil
+	}
+	waiting, err := r.p.c.Notices.Pending(ctx, r.s.App(), r.s.Accid())
+	if err != nil {
+		return err
+	}
+	for _, list := range []struct {
+		class notice.Class
+		id    wire.ID
+	}{{notice.Plain, wire.ID{SID: 4, CID: 6}}, {notice.SuperTeam, wire.ID{SID: 4, CID: 18}}} {
+		for rest := waiting[list.class]; len(rest) > 0; {
+			n := min(len(rest), maxSyncFrame)
+			part := make([]nimwire.SysMsg, n)
+			for i, one := range rest[:n] {
+				part[i] = noticeTo(one)
+				r.s.Listed(one.ID)
+			}
+			r.s.Push(list.id, &nimwire.SyncOfflineSysMsgsResponse{SysMsgs: part})
+			rest = rest[n:]
+		}
+	}
+	return nil
+}
+
+// ackNotices is 4-5 for notifications.
+func (p *Product) ackNotices(_ context.Context, s *gateway.Session, ids []int64) error {
+	p.c.Notices.Acknowledge(s.App().Key, s.Accid(), ids)
+	return nil
+}
+
+// noticeTo is a notification as clients receive it (docs/protocol/nim-core.md section 5.16).
+func noticeTo(n *notice.Notice) nimwire.SysMsg {
+	w := nimwire.SysMsg{
+		Time: wire.Int(n.Time), Type: wire.Int(int64(n.Type)), To: wire.Str(n.Target()), From: wire.Str(n.From), IdServer: wire.Int(n.ID),
+		Content: text(n.Content), Attach: text(n.Attach), PushContent: text(n.PushContent), PushPayload: text(n.PushPayload),
+		ForcePushIDsList: text(n.ForceList), ForcePushContent: text(n.ForceContent), EnvConfig: text(n.Env), CallbackExt: text(n.CallbackExt),
+		NeedSaveOffline: wire.Bool(!n.Flags.Has(notice.NoOffline)),
+	}
+	if n.ForcePush {
+		w.NeedForcePush = wire.Bool(true)
+	}
+	if m := n.Recalled; m != nil {
+		w.DeletedIdClient, w.DeletedIdServer, w.DeletedMsgTime = text(m.IDClient), number(m.IDServer), number(m.Time)
+		w.DeletedMsgFromNick, w.OpeAccount = text(m.FromNick), text(m.Operator)
+	}
+	for _, sw := range []struct {
+		tag *wire.Value
+		off notice.Flags
+	}{
+		{&w.NeedPush, notice.NoPush}, {&w.NeedPushBadge, notice.NoBadge}, {&w.NeedPushNick, notice.NoPushNick}, {&w.IsRoutable, notice.NoRoute},
+	} {
+		if n.Flags.Has(sw.off) {
+			*sw.tag = wire.Bool(false)
+		}
+	}
+	return w
+}

@@ -147,12 +147,28 @@ func (r *syncRun) moreRoaming(res *message.SyncResult) {
 	}
 }
 
-// batchMarkRead is 4-5: what the client has received, by kind of packet
-// (docs/protocol/nim-core.md section 4.5). It has no answer.
+// ackFunc takes ids that a client has received.
+type ackFunc func(ctx context.Context, s *gateway.Session, ids []int64) error
+
+// ackTable says who hears of an acknowledgement, by the kind of packet that is
+// acknowledged (docs/protocol/nim-core.md section 4.5).
+func (p *Product) ackTable() map[wire.ID]ackFunc {
+	messages := func(ctx context.Context, s *gateway.Session, ids []int64) error {
+		return s.Delivered(ctx, p.c.Messages, ids)
+	}
+	return map[wire.ID]ackFunc{
+		{SID: 7, CID: 2}:   messages,
+		{SID: 8, CID: 3}:   messages,
+		{SID: 7, CID: 3}:   p.ackNotices,
+		{SID: 21, CID: 19}: p.ackNotices,
+	}
+}
+
+// batchMarkRead is 4-5: what the client has received. It has no answer; a kind
+// that nobody knows is ignored.
 func (p *Product) batchMarkRead(ctx context.Context, s *gateway.Session, req *nimwire.BatchMarkReadRequest) (*gateway.None, error) {
-	switch (wire.ID{SID: uint16(req.Sid), CID: uint16(req.Cid)}) {
-	case wire.ID{SID: 7, CID: 2}, wire.ID{SID: 8, CID: 3}:
-		return nil, s.Delivered(ctx, p.c.Messages, req.Ids)
+	if fn := p.acks[wire.ID{SID: uint16(req.Sid), CID: uint16(req.Cid)}]; fn != nil {
+		return nil, fn(ctx, s, req.Ids)
 	}
 	return nil, nil
 }
