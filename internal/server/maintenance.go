@@ -24,18 +24,20 @@ func (s *Server) maintain(ctx context.Context) {
 			return
 		case <-t.C:
 		}
+		var hours int64 // of the app that remembers longest
 		for _, a := range s.apps.List() {
-			if err := s.forgetClientIDs(ctx, a.Key, a.Settings.DedupHours); err != nil && ctx.Err() == nil {
-				s.log.Error("delete old client ids", "app", a.Key, "err", err)
-			}
+			hours = max(hours, a.Settings.DedupHours)
+		}
+		if err := s.forgetClientIDs(ctx, hours); err != nil && ctx.Err() == nil {
+			s.log.Error("delete old client ids", "err", err)
 		}
 	}
 }
 
-func (s *Server) forgetClientIDs(ctx context.Context, app string, hours int64) error {
+func (s *Server) forgetClientIDs(ctx context.Context, hours int64) error {
 	before := im.FirstIDAt(time.Now().Add(-time.Duration(hours) * time.Hour).UnixMilli())
 	for {
-		n, err := s.store.ForgetClientIDs(ctx, app, before, maintainChunk)
+		n, err := s.store.ForgetClientIDs(ctx, before, maintainChunk)
 		if err != nil || n < maintainChunk {
 			return err
 		}

@@ -240,20 +240,3 @@ func queryText(ctx context.Context, t tx, query string, args ...any) (string, er
 	}
 	return v, rows.Err()
 }
-
-// ForgetClientIDs deletes up to limit client ids of messages older than the id
-// before, and returns how many there were.
-func (s *Store) ForgetClientIDs(ctx context.Context, app string, before int64, limit int) (int64, error) {
-	no, err := s.appNo(ctx, app)
-	if err != nil {
-		return 0, err
-	}
-	var n int64
-	err = s.write(ctx, func(ctx context.Context, t tx) error {
-		var err error
-		n, err = t.exec(ctx, `DELETE FROM message_client WHERE (app, conv, sender, id_client) IN
-			(SELECT app, conv, sender, id_client FROM message_client WHERE app = $1 AND id < $2 ORDER BY id LIMIT `+itoa(limit)+`)`, no, before)
-		return err
-	})
-	return n, err
-}

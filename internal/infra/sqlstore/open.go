@@ -262,6 +262,10 @@ type engine interface {
 	// retryable says whether the whole transaction may be run again.
 	retryable(error) bool
 	forUpdate() string
+	// forgetClientIDs begins the deletion of the oldest client ids below $1; a
+	// number and a parenthesis complete it. On SQLite rows are in order of age by
+	// rowid, which saves an index.
+	forgetClientIDs() string
 	// lockMigrations keeps other processes from migrating at the same time: nodes
 	// of a cluster start together, a tool may run while the server starts.
 	lockMigrations(ctx context.Context, s *Store) (unlock func(), err error)
@@ -272,6 +276,9 @@ type sqliteEngine struct{}
 func (sqliteEngine) name() string         { return "sqlite" }
 func (sqliteEngine) goose() goose.Dialect { return goose.DialectSQLite3 }
 func (sqliteEngine) forUpdate() string    { return "" }
+func (sqliteEngine) forgetClientIDs() string {
+	return `DELETE FROM message_client WHERE rowid IN (SELECT rowid FROM message_client WHERE id < $1 ORDER BY rowid LIMIT `
+}
 func (sqliteEngine) retryable(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "SQLITE_BUSY") || strings.Contains(err.Error(), "database is locked"))
 }
@@ -314,6 +321,9 @@ func (postgresEngine) name() string               { return "postgres" }
 func (postgresEngine) goose() goose.Dialect       { return goose.DialectPostgres }
 func (postgresEngine) rebind(query string) string { return query }
 func (postgresEngine) forUpdate() string          { return " FOR UPDATE" }
+func (postgresEngine) forgetClientIDs() string {
+	return `DELETE FROM message_client WHERE ctid IN (SELECT ctid FROM message_client WHERE id < $1 ORDER BY id LIMIT `
+}
 func (postgresEngine) lockMigrations(ctx context.Context, s *Store) (func(), error) {
 	const key = "7526411029" // any number nobody else uses
 	return lockOn(ctx, s.db, "SELECT pg_advisory_lock("+key+")", "SELECT pg_advisory_unlock("+key+")", func() {})

@@ -88,7 +88,7 @@ CREATE TABLE message_client (
   id        BIGINT NOT NULL,
   PRIMARY KEY (app, conv, sender, id_client)
 );
-CREATE INDEX message_client_age ON message_client (app, id);
+CREATE INDEX message_client_age ON message_client (id);
 
 CREATE TABLE session_ack (
   app    BIGINT NOT NULL,

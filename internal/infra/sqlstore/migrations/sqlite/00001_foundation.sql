@@ -30,7 +30,7 @@ CREATE TABLE account (
   donnop     INTEGER NOT NULL DEFAULT 0,
   created    INTEGER NOT NULL,
   PRIMARY KEY (app, accid)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE login_record (
   app         INTEGER NOT NULL,
@@ -51,7 +51,7 @@ CREATE TABLE conversation (
   seq  INTEGER NOT NULL,
   time INTEGER NOT NULL,
   PRIMARY KEY (app, conv)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE conversation_member (
   app       INTEGER NOT NULL,
@@ -59,7 +59,7 @@ CREATE TABLE conversation_member (
   conv      TEXT NOT NULL,
   delivered TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (app, accid, conv)
-);
+) WITHOUT ROWID;
 
 -- time is strictly increasing inside a conversation, hence unique in it.
 CREATE TABLE message (
@@ -79,7 +79,7 @@ CREATE TABLE message (
 CREATE UNIQUE INDEX message_id ON message (app, id);
 
 -- First use of a client id by its sender in a conversation; rows older than the
--- longest dedup_hours are deleted.
+-- longest dedup_hours are deleted, the oldest rowid first.
 CREATE TABLE message_client (
   app       INTEGER NOT NULL,
   conv      TEXT NOT NULL,
@@ -88,7 +88,6 @@ CREATE TABLE message_client (
   id        INTEGER NOT NULL,
   PRIMARY KEY (app, conv, sender, id_client)
 );
-CREATE INDEX message_client_age ON message_client (app, id);
 
 CREATE TABLE session_ack (
   app    INTEGER NOT NULL,
@@ -97,7 +96,7 @@ CREATE TABLE session_ack (
   target TEXT NOT NULL,
   time   INTEGER NOT NULL,
   PRIMARY KEY (app, accid, scene, target)
-);
+) WITHOUT ROWID;
 
 -- Event copies waiting for the app's server, written in the transaction of
 -- their event; lane keeps the order of one conversation.
