@@ -245,6 +245,7 @@ func (u *user) ackedCount() int {
 // accounts makes the users of n conversations.
 func accounts(t *testing.T, s *proc.Server, n int) []*user {
 	t.Helper()
+	s.Tool([]string{"app", "set"}, "--key", proc.Key, "rest_rate=100000") // history is read in pages below
 	rest := s.REST()
 	var users []*user
 	for i := range n {
