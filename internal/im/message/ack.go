@@ -23,26 +23,24 @@ type Acks struct {
 	store Store
 	full  chan struct{} // capacity 1: "flush now" needs no queue
 
-	mu      sync.Mutex // guards pending
-	pending map[ackKey]SeqSet
+	mu      sync.Mutex // guards the rest
+	pending map[ackAccount]map[im.ConvKey]SeqSet
+	count   int                // conversations in pending
+	writing map[ackAccount]int // accounts in writes under way
 
-	flushMu sync.Mutex // held while writing, so that a flush returns only after older ones
+	flushMu sync.Mutex // held while writing, so that a flush returns only after older ones; before mu
 }
 
-type ackKey struct {
-	app, accid string
-	conv       im.ConvKey
-}
+type ackAccount struct{ app, accid string }
 
 func newAcks(store Store) *Acks {
-	return &Acks{store: store, full: make(chan struct{}, 1), pending: map[ackKey]SeqSet{}}
+	return &Acks{store: store, full: make(chan struct{}, 1), pending: map[ackAccount]map[im.ConvKey]SeqSet{}, writing: map[ackAccount]int{}}
 }
 
 func (a *Acks) add(app, accid string, conv im.ConvKey, seq int64) {
-	k := ackKey{app, accid, conv}
 	a.mu.Lock()
-	a.pending[k] = a.pending[k].Add(seq, seq)
-	n := len(a.pending)
+	a.merge(ackAccount{app, accid}, conv, SeqSet{{seq, seq}})
+	n := a.count
 	a.mu.Unlock()
 	if n >= maxPendingMarks {
 		select {
@@ -50,6 +48,20 @@ func (a *Acks) add(app, accid string, conv im.ConvKey, seq int64) {
 		default:
 		}
 	}
+}
+
+// merge is called with mu held.
+func (a *Acks) merge(k ackAccount, conv im.ConvKey, s SeqSet) {
+	convs := a.pending[k]
+	if convs == nil {
+		convs = map[im.ConvKey]SeqSet{}
+		a.pending[k] = convs
+	}
+	old, ok := convs[conv]
+	if !ok {
+		a.count++
+	}
+	convs[conv] = old.Union(s)
 }
 
 // Run writes acknowledgements until ctx ends, then once more.
@@ -78,42 +90,64 @@ func (a *Acks) Run(ctx context.Context) {
 func (a *Acks) Flush(ctx context.Context) error {
 	a.flushMu.Lock()
 	defer a.flushMu.Unlock()
-	return a.write(ctx, a.take(func(ackKey) bool { return true }))
+	a.mu.Lock()
+	all := a.pending
+	a.pending, a.count = map[ackAccount]map[im.ConvKey]SeqSet{}, 0
+	for k := range all {
+		a.writing[k]++
+	}
+	a.mu.Unlock()
+	return a.write(ctx, all)
 }
 
-// FlushAccount writes what is pending for one account, before it is synchronised.
+// FlushAccount writes what is pending for one account, before it is
+// synchronised. It waits for others' writes only if they are about this account.
 func (a *Acks) FlushAccount(ctx context.Context, app, accid string) error {
+	k := ackAccount{app, accid}
+	a.mu.Lock()
+	if a.pending[k] == nil && a.writing[k] == 0 {
+		a.mu.Unlock()
+		return nil
+	}
+	a.mu.Unlock()
 	a.flushMu.Lock()
 	defer a.flushMu.Unlock()
-	return a.write(ctx, a.take(func(k ackKey) bool { return k.app == app && k.accid == accid }))
+	a.mu.Lock()
+	convs := a.pending[k]
+	if convs == nil {
+		a.mu.Unlock()
+		return nil
+	}
+	delete(a.pending, k)
+	a.count -= len(convs)
+	a.writing[k]++
+	a.mu.Unlock()
+	return a.write(ctx, map[ackAccount]map[im.ConvKey]SeqSet{k: convs})
 }
 
-func (a *Acks) take(want func(ackKey) bool) []Mark {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var out []Mark
-	for k, s := range a.pending {
-		if want(k) {
-			out = append(out, Mark{App: k.app, Accid: k.accid, Conv: k.conv, Seqs: s})
-			delete(a.pending, k)
+// write is called with flushMu held.
+func (a *Acks) write(ctx context.Context, all map[ackAccount]map[im.ConvKey]SeqSet) error {
+	if len(all) == 0 {
+		return nil
+	}
+	var marks []Mark
+	for k, convs := range all {
+		for conv, s := range convs {
+			marks = append(marks, Mark{App: k.app, Accid: k.accid, Conv: conv, Seqs: s})
 		}
 	}
-	return out
-}
-
-func (a *Acks) write(ctx context.Context, marks []Mark) error {
-	if len(marks) == 0 {
-		return nil
-	}
 	err := a.store.MarkDelivered(ctx, marks)
-	if err == nil {
-		return nil
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, m := range marks {
-		k := ackKey{m.App, m.Accid, m.Conv}
-		a.pending[k] = a.pending[k].Union(m.Seqs)
+	for k, convs := range all {
+		if a.writing[k]--; a.writing[k] <= 0 {
+			delete(a.writing, k)
+		}
+		if err != nil {
+			for conv, s := range convs {
+				a.merge(k, conv, s)
+			}
+		}
 	}
 	return err
 }
