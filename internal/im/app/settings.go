@@ -58,6 +58,11 @@ type Settings struct {
 
 	DownloadAuth        bool
 	DownloadTokenTTL    int64
+	FileMax             int64            // MiB
+	FileAppQuota        int64            // MiB, 0 = no limit
+	FileAccountQuota    int64            // MiB, 0 = no limit
+	FileScenes          map[string]int64 // life of files by scene, in s
+	FileJobs            string           // friday, now
 	MixedStorage        string
 	EasemobRegistration string
 	Moderation          string
@@ -165,6 +170,11 @@ func settingTable() []Setting {
 
 		{"download_auth", "false", "true, false", "file downloads need a token", flag(func(s *Settings) *bool { return &s.DownloadAuth })},
 		{"download_token_ttl", "86400", "s", "life of a download token", num(func(s *Settings) *int64 { return &s.DownloadTokenTTL }, 60, 31536000)},
+		{"file_max", "1024", "MiB", "largest file that may be uploaded", num(func(s *Settings) *int64 { return &s.FileMax }, 1, 40000)},
+		{"file_app_quota", "0", "MiB", "what all files of the app may take; 0 = no limit", num(func(s *Settings) *int64 { return &s.FileAppQuota }, 0, 1<<40)},
+		{"file_account_quota", "0", "MiB", "what the files of one account may take; 0 = no limit", num(func(s *Settings) *int64 { return &s.FileAccountQuota }, 0, 1<<40)},
+		{"file_scenes", "", "list", "life of files by scene: SCENE=SECONDS,...; at least 86400; scenes that are not named keep files for ever", scenes},
+		{"file_jobs", "friday", "friday, now", "when job/nos/del deletes: on Friday of the following week, or at once", oneOf(func(s *Settings) *string { return &s.FileJobs }, "friday", "now")},
 		{"mixed_storage", "off", "off, s3", "second storage provider of the SDKs", oneOf(func(s *Settings) *string { return &s.MixedStorage }, "off", "s3")},
 		{"easemob_registration", "authorised", "authorised, open", "who may register through the Easemob API", oneOf(func(s *Settings) *string { return &s.EasemobRegistration }, "authorised", "open")},
 		{"moderation", "off", "off, local", "word filter", oneOf(func(s *Settings) *string { return &s.Moderation }, "off", "local")},
@@ -274,6 +284,20 @@ func matrix(s *Settings, v string) error {
 		}
 	}
 	s.MultiDeviceMatrix = m
+	return nil
+}
+
+func scenes(s *Settings, v string) error {
+	m := map[string]int64{}
+	for _, item := range splitList(v) {
+		name, life, ok := strings.Cut(item, "=")
+		n, err := strconv.ParseInt(life, 10, 64)
+		if !ok || name == "" || err != nil || n < 86400 || n > 100*366*86400 {
+			return fmt.Errorf("%q: SCENE=SECONDS, at least 86400", item)
+		}
+		m[name] = n
+	}
+	s.FileScenes = m
 	return nil
 }
 

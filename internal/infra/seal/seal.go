@@ -26,6 +26,7 @@ const EnvMasterKey = "HONGYAN_MASTER_KEY"
 type Keyring struct {
 	aead  cipher.AEAD
 	token []byte
+	file  []byte
 	check string
 }
 
@@ -47,6 +48,9 @@ func New(master []byte) (*Keyring, error) {
 		return nil, err
 	}
 	if k.token, err = hkdf.Key(sha256.New, master, nil, "hongyan token v1", 32); err != nil {
+		return nil, err
+	}
+	if k.file, err = hkdf.Key(sha256.New, master, nil, "hongyan file v1", 32); err != nil {
 		return nil, err
 	}
 	check, err := hkdf.Key(sha256.New, master, nil, "hongyan check v1", 16)
@@ -136,6 +140,9 @@ func (k *Keyring) Open(sealed []byte, bind string) (string, error) {
 
 // TokenKey keys the hash of static tokens.
 func (k *Keyring) TokenKey() []byte { return k.token }
+
+// FileKey signs upload and download tokens of files.
+func (k *Keyring) FileKey() []byte { return k.file }
 
 // Check is a public value that tells two master keys apart.
 func (k *Keyring) Check() string { return k.check }

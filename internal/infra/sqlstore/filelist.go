@@ -8,8 +8,8 @@ import (
 
 // ExpiredFiles returns objects of all apps whose time is over, without parts.
 func (s *Store) ExpiredFiles(ctx context.Context, nowMs int64, limit int) ([]*file.File, error) {
-	rows, err := s.read(ctx, `SELECT `+fileColumns+`, app.key FROM (SELECT * FROM file WHERE expires > 0 AND expires <= $1 ORDER BY expires LIMIT $2) AS f
-		JOIN app ON app.no = f.app`, nowMs, limit)
+	rows, err := s.read(ctx, `SELECT `+fileColumns+`, (SELECT key FROM app WHERE no = file.app) FROM file
+		WHERE expires > 0 AND expires <= $1 ORDER BY expires, object LIMIT $2`, nowMs, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,8 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 		"delivered": testDelivered, "delivered: of no member": testDeliveredNoMember, "session acks": testSessionAcks,
 		"change log": testChanges,
 
+		"files": testFiles, "files: usage": testFileUsage, "files: lists": testFileLists,
+
 		"notices": testNotices, "notices: tenants": testNoticeTenants, "notices: bound": testNoticeBound,
 
 		"nodes": testNodes, "nodes: expired": testExpiredNode, "nodes: all taken": testAllNodes,

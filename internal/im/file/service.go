@@ -1,0 +1,181 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"hongyan/internal/im"
+	"hongyan/internal/im/account"
+	"hongyan/internal/im/app"
+)
+
+// Config is what a Service needs.
+type Config struct {
+	Store    Store
+	Blobs    Blobs
+	Apps     *app.Service
+	Accounts *account.Service
+	Clock    im.Clock
+	Log      *slog.Logger
+	Key      []byte                   // signs tokens; derived from the master key
+	Sniff    func(head []byte) string // media type of a content's first bytes; "" = not known
+	Host     string                   // HOST:PORT[/PATH] of downloads, as clients are told
+}
+
+// Service takes, keeps and gives files. It is safe for concurrent use.
+type Service struct {
+	store    Store
+	blobs    Blobs
+	apps     *app.Service
+	accounts *account.Service
+	clock    im.Clock
+	log      *slog.Logger
+	key      []byte
+	sniff    func([]byte) string
+	host     string
+
+	mu   sync.Mutex       // guards busy
+	busy map[string]*turn // objects being uploaded on this node
+}
+
+// New returns a Service; the caller owns Run.
+func New(c Config) *Service {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Sniff == nil {
+		c.Sniff = func([]byte) string { return "" }
+	}
+	return &Service{store: c.Store, blobs: c.Blobs, apps: c.Apps, accounts: c.Accounts, clock: c.Clock, log: c.Log, key: c.Key,
+		sniff: c.Sniff, host: c.Host, busy: map[string]*turn{}}
+}
+
+// Host is what `{host}` of a client's URL template becomes: HOST:PORT/PATH.
+func (s *Service) Host() string { return s.host }
+
+// URL is where an object is read.
+func (s *Service) URL(object string) string { return "https://" + s.host + "/" + object }
+
+// turn serialises the uploads of one object: a repetition can arrive while the
+// timed-out original is still being read (docs/protocol/storage.md section 5.1).
+type turn struct {
+	sem     chan struct{} // capacity 1
+	waiting int
+}
+
+// maxWaiting bounds the requests that wait for one object's turn.
+const maxWaiting = 4
+
+// take waits for the object's turn and returns what ends it.
+func (s *Service) take(ctx context.Context, object string) (func(), error) {
+	s.mu.Lock()
+	t := s.busy[object]
+	if t == nil {
+		t = &turn{sem: make(chan struct{}, 1)}
+		s.busy[object] = t
+	}
+	if t.waiting > maxWaiting {
+		s.mu.Unlock()
+		return nil, im.Errorf(im.CodeTooFrequent, "too many uploads of one object")
+	}
+	t.waiting++
+	s.mu.Unlock()
+	leave := func() {
+		s.mu.Lock()
+		if t.waiting--; t.waiting == 0 {
+			delete(s.busy, object)
+		}
+		s.mu.Unlock()
+	}
+	select {
+	case t.sem <- struct{}{}:
+		return func() { <-t.sem; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ErrBroken
+	}
+}
+
+// admitted says whether the policy's app and account may upload now: a token
+// outlives what is done to them.
+func (s *Service) admitted(ctx context.Context, p *Policy) (*app.App, error) {
+	a, ok := s.apps.Get(p.App)
+	if !ok || a.Disabled {
+		return nil, im.Errorf(im.CodeForbidden, "app disabled")
+	}
+	if p.Uploader != "" {
+		u, err := s.accounts.Get(ctx, p.App, p.Uploader)
+		if err != nil {
+			if im.CodeOf(err) == im.CodeNotFound {
+				return nil, ErrToken
+			}
+			return nil, err
+		}
+		if u.Blocked {
+			return nil, im.Errorf(im.CodeForbidden, "account disabled")
+		}
+	}
+	return a, nil
+}
+
+func quotaOf(a *app.App) Quota {
+	return Quota{App: a.Settings.FileAppQuota << 20, Account: a.Settings.FileAccountQuota << 20}
+}
+
+// checkQuota refuses before the bytes are read when nothing more fits; the
+// store decides in the end.
+func (s *Service) checkQuota(ctx context.Context, a *app.App, owner string) error {
+	q := quotaOf(a)
+	for _, c := range []struct {
+		owner string
+		limit int64
+	}{{"", q.App}, {owner, q.Account}} {
+		if c.limit == 0 || c.owner == "" && c.limit == q.Account && q.App == 0 {
+			continue
+		}
+		n, err := s.store.FileUsage(ctx, a.Key, c.owner)
+		if err != nil {
+			return err
+		}
+		if n >= c.limit {
+			return ErrQuota
+		}
+	}
+	return nil
+}
+
+// Find returns a finished file that may be read, or ErrUnknown.
+func (s *Service) Find(ctx context.Context, object string) (*app.App, *File, error) {
+	a, ok := s.apps.Get(AppOf(object))
+	if !ok || a.Disabled {
+		return nil, nil, ErrUnknown
+	}
+	f, err := s.store.File(ctx, a.Key, object)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !f.Done || f.ExpiresMs > 0 && f.ExpiresMs <= s.clock.NowMs() {
+		return nil, nil, ErrUnknown
+	}
+	return a, f, nil
+}
+
+// removeBlobs gives space back; what fails is left to the sweep.
+func (s *Service) removeBlobs(ctx context.Context, parts []Part) {
+	for _, p := range parts {
+		if err := s.blobs.Delete(context.WithoutCancel(ctx), p.Blob); err != nil {
+			s.log.Warn("delete a blob", "blob", p.Blob, "err", err)
+		}
+	}
+}
+
+// storeError names a full store; other errors stay.
+func (s *Service) storeError(err error) error {
+	if errors.Is(err, ErrDiskFull) {
+		s.log.Error("no space left for files", "err", err)
+		return ErrFull
+	}
+	return err
+}
