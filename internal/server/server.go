@@ -25,6 +25,7 @@ import (
 	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
 	"hongyan/internal/im/session"
+	"hongyan/internal/im/subscription"
 	"hongyan/internal/infra/bus"
 	"hongyan/internal/infra/cert"
 	"hongyan/internal/infra/hook"
@@ -75,6 +76,8 @@ type Server struct {
 	web      *web
 	life     *lifecycle.Manager
 	changes  *changes
+
+	subscriptions *subscription.Service
 }
 
 // New opens the store and builds everything else on it; nothing listens yet.
@@ -124,10 +127,11 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.notices = notice.New(s.store, s.store.IDs(), s.bus, clock)
 	sessions := session.New(s.store, s.bus, clock)
 	loginLog := account.NewLoginLog(s.accounts, s.store.IDs())
+	s.subscriptions = s.newSubscriptions(dir)
 	public := cfg.PublicAddr()
 	addr := clientAddr{cfg}
 	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Notices: s.notices, Directory: dir, Bus: s.bus,
-		LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public})
+		Subscriptions: s.subscriptions, LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
 	s.gateway = gateway.New(gateway.Config{Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
 		ClientAddr: addr.of, MaxFrame: cfg.Gateway.MaxFrameBytes, LoginTimeout: cfg.Gateway.LoginTimeout,
@@ -136,9 +140,12 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	many := cfg.Cluster != "" || cfg.Bus != ""
 	s.cluster = presence.NewCluster(dir, s.bus, clock, many, func(d *presence.Device) {
 		s.gateway.Handle(im.Event{Kind: im.EventDeviceDown, App: d.App, To: d.Accid, Body: d.Encode()})
+		lost := *d
+		lost.Lost = true
+		s.subscriptions.Gone(&lost)
 	})
 	s.changes = newChanges(s)
-	rest := nimapi.New(nimapi.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Presence: dir, Bus: s.bus, Clock: clock, Log: log,
+	rest := nimapi.New(nimapi.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Presence: dir, Subscriptions: s.subscriptions, Bus: s.bus, Clock: clock, Log: log,
 		Metrics: registry, TrustedIP: addr.ip, PublicURL: "https://" + public})
 	s.web = newWeb(cfg, log, certs, router{
 		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest,
@@ -160,6 +167,8 @@ func (s *Server) compose(registry *prometheus.Registry, certs cert.Source, login
 	s.life.AddService("login records", newLoop(loginLog.Run), 0)
 	s.life.AddService("maintenance", newLoop(s.maintain), 0)
 	s.life.AddService("change log", newLoop(s.changes.run), 0)
+	s.life.AddService("presence", newLoop(s.subscriptions.Run), 0)
+	s.life.AddService("expiry", newLoop(s.expire), 0)
 	s.life.AddService("cluster", newLoop(s.cluster.Run), 0)
 	s.life.AddService("gateway", s.gateway, s.cfg.DrainTimeout)
 	s.life.AddService("metrics", metrics.NewPrivate(metrics.PrivateOptions{Addr: s.cfg.Metrics, Optional: !s.cfg.IsSet("metrics"),
@@ -185,6 +194,7 @@ func (s *Server) Start(ctx context.Context) error {
 // event is every event of the bus.
 func (s *Server) event(ev im.Event) {
 	if s.cluster.Observe(ev) {
+		s.subscriptions.Observe(ev)
 		s.gateway.Handle(ev)
 	}
 }

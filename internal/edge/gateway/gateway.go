@@ -293,7 +293,9 @@ func (g *Gateway) offline(s *Session, r Reason) {
 	g.hub.remove(l.Device.Key(), s)
 	g.metrics.logins.Dec()
 	if g.cfg.Directory.Remove(l.Device) {
-		g.cfg.Bus.Publish(im.Event{Kind: im.EventDeviceDown, App: l.Device.App, To: l.Device.Accid, Origin: s.ID, Body: l.Device.Encode()})
+		down := *l.Device
+		down.Lost = r != ReasonLogout && r != ReasonKicked
+		g.cfg.Bus.Publish(im.Event{Kind: im.EventDeviceDown, App: down.App, To: down.Accid, Origin: s.ID, Body: down.Encode()})
 	}
 	for _, p := range g.products {
 		if p.Name() == l.Product {

@@ -2,19 +2,18 @@ package nimapi
 
 // Why endpoints are not served. The texts reach callers as `desc` of code 514.
 const (
-	noFriends       = "friend relations are not available on this server"
-	noRelations     = "black and mute lists are not available on this server"
-	noMsgOps        = "this message operation is not available on this server"
-	noNotices       = "custom system notifications are not available on this server"
-	noHistory       = "this history query is not available on this server"
-	noFiles         = "uploads through the server API are not available on this server"
-	noJobs          = "file jobs are not available on this server"
-	noTeams         = "teams are not available on this server"
-	noSuperTeams    = "super teams are not available on this server"
-	noRooms         = "chat rooms are not available on this server"
-	noSubscriptions = "online-state subscriptions are not available on this server"
-	noSignaling     = "signalling is not available on this server"
-	noTranslation   = "no translation engine is attached to this server"
+	noFriends     = "friend relations are not available on this server"
+	noRelations   = "black and mute lists are not available on this server"
+	noMsgOps      = "this message operation is not available on this server"
+	noNotices     = "custom system notifications are not available on this server"
+	noHistory     = "this history query is not available on this server"
+	noFiles       = "uploads through the server API are not available on this server"
+	noJobs        = "file jobs are not available on this server"
+	noTeams       = "teams are not available on this server"
+	noSuperTeams  = "super teams are not available on this server"
+	noRooms       = "chat rooms are not available on this server"
+	noSignaling   = "signalling is not available on this server"
+	noTranslation = "no translation engine is attached to this server"
 )
 
 // actions returns the rows of all signed endpoints, in the order of
@@ -163,10 +162,10 @@ func (a *API) actions() []action {
 		{"chatroom/queueMultiGet.action", unsupported(noRooms)},
 		{"chatroom/queueDrop.action", unsupported(noRooms)},
 
-		{"event/subscribe/add.action", unsupported(noSubscriptions)},
-		{"event/subscribe/delete.action", unsupported(noSubscriptions)},
-		{"event/subscribe/batchdel.action", unsupported(noSubscriptions)},
-		{"event/subscribe/query.action", unsupported(noSubscriptions)},
+		{"event/subscribe/add.action", form(a.eventSubscribe)},
+		{"event/subscribe/delete.action", form(a.eventUnsubscribe)},
+		{"event/subscribe/batchdel.action", form(a.eventUnsubscribeAll)},
+		{"event/subscribe/query.action", form(a.eventQuery)},
 
 		{"signal/createRoom.action", unsupported(noSignaling)},
 		{"signal/delayRoom.action", unsupported(noSignaling)},

@@ -22,6 +22,7 @@ import (
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/presence"
+	"hongyan/internal/im/subscription"
 )
 
 const (
@@ -35,10 +36,13 @@ const (
 
 // Config is what an API needs. Metrics, TrustedIP and Log may be nil.
 type Config struct {
-	Apps      *app.Service
-	Accounts  *account.Service
-	Messages  *message.Service
-	Presence  *presence.Directory
+	Apps     *app.Service
+	Accounts *account.Service
+	Messages *message.Service
+	Presence *presence.Directory
+
+	Subscriptions *subscription.Service
+
 	Bus       im.Publisher
 	Clock     im.Clock
 	Log       *slog.Logger

@@ -67,7 +67,12 @@ type Settings struct {
 	EasemobRegistration string
 	Moderation          string
 	CloudSearch         bool
-	RecallWindow        int64
+
+	Presence        bool  // online-state subscription
+	SubscriptionMax int64 // of one account
+	PresenceGrace   int64 // seconds a lost connection may take to come back
+
+	RecallWindow int64
 }
 
 // DeviceMatrix says, per client type that logs in, which types it throws out.
@@ -179,6 +184,10 @@ func settingTable() []Setting {
 		{"easemob_registration", "authorised", "authorised, open", "who may register through the Easemob API", oneOf(func(s *Settings) *string { return &s.EasemobRegistration }, "authorised", "open")},
 		{"moderation", "off", "off, local", "word filter", oneOf(func(s *Settings) *string { return &s.Moderation }, "off", "local")},
 		{"cloud_search", "true", "true, false", "full-text search over one's own conversations", flag(func(s *Settings) *bool { return &s.CloudSearch })},
+
+		{"presence", "true", "true, false", "online-state subscription; 403 when off", flag(func(s *Settings) *bool { return &s.Presence })},
+		{"presence_subscriptions", "3000", "accounts", "subscriptions of one account; the oldest goes", num(func(s *Settings) *int64 { return &s.SubscriptionMax }, 1, 100000)},
+		{"presence_grace", "5", "s", "how long a lost connection may take to come back before subscribers hear of it", num(func(s *Settings) *int64 { return &s.PresenceGrace }, 0, 600)},
 	}
 }
 

@@ -40,6 +40,8 @@ type Device struct {
 	SDKVersion   string `json:"sdk,omitempty"`
 	IP           string `json:"ip,omitempty"`
 	LoginMs      int64  `json:"at"`
+	// Lost is set when the device went away without a good-bye.
+	Lost bool `json:"lost,omitempty"`
 }
 
 // Key names the account the device belongs to.

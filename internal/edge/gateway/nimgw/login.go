@@ -133,7 +133,10 @@ func (p *Product) kick(_ context.Context, s *gateway.Session, req *nimwire.KickR
 }
 
 // Closed implements gateway.Product.
-func (p *Product) Closed(s *gateway.Session, _ gateway.Reason) { p.record(s, 3, 0) }
+func (p *Product) Closed(s *gateway.Session, _ gateway.Reason) {
+	p.c.Subscriptions.Offline(s.Login().Device)
+	p.record(s, 3, 0)
+}
 
 func (p *Product) record(s *gateway.Session, event, sdk int) {
 	d := s.Login().Device

@@ -19,6 +19,7 @@ import (
 	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
 	"hongyan/internal/im/session"
+	"hongyan/internal/im/subscription"
 )
 
 // Name is the product's name in dispatch tables.
@@ -26,10 +27,13 @@ const Name = "nim"
 
 // Config is what the handlers call.
 type Config struct {
-	Apps      *app.Service
-	Accounts  *account.Service
-	Messages  *message.Service
-	Sessions  *session.Service
+	Apps     *app.Service
+	Accounts *account.Service
+	Messages *message.Service
+	Sessions *session.Service
+
+	Subscriptions *subscription.Service
+
 	Notices   *notice.Service
 	Directory *presence.Directory
 	Bus       im.Publisher

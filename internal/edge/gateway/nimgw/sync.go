@@ -49,7 +49,7 @@ func (r *syncRun) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		r.myInfo, r.relations, r.friends, r.friendUsers, r.teams, r.myTeamMembers, r.superTeams, r.mySuperTeamMembers,
 		r.stickTopSessions, r.sessionAcks, r.receipts, r.clearedHistory, r.deletedSelf,
-		r.messages, r.superTeamRoaming, r.notices, r.recalls, r.broadcasts, r.signaling,
+		r.messages, r.superTeamRoaming, r.notices, r.recalls, r.broadcasts, r.signaling, r.presence,
 	} {
 		if err := step(ctx); err != nil {
 			return err
