@@ -21,6 +21,24 @@ type Service struct {
 	clock    im.Clock
 	acks     *Acks
 	rate     *sendRate
+	teams    Teams // nil: there are none
+
+	relations Relations // nil: nobody is blocked, everybody may write
+}
+
+// Relations answers what accounts are to each other; every client send asks.
+type Relations interface {
+	// Blocks says whether owner has other on the black list.
+	Blocks(ctx context.Context, app, owner, other string) (bool, error)
+	// AreFriends says whether two accounts are friends.
+	AreFriends(ctx context.Context, app, a, b string) (bool, error)
+}
+
+// WithRelations makes sends heed black lists and friendships. It is called
+// before the first send.
+func (s *Service) WithRelations(r Relations) *Service {
+	s.relations = r
+	return s
 }
 
 // New returns a Service and connects it to the store's commits.
@@ -46,7 +64,9 @@ type Send struct {
 // SendP2P checks a one-to-one message and queues it for the next commit. A
 // refusal is returned at once; otherwise done is called exactly once after the
 // commit, from the committer's goroutine. Messages of one caller commit in
-// call order (docs/protocol/nim-core.md section 5.3).
+// call order (docs/protocol/nim-core.md section 5.3). A message that the
+// receiver's black list stops is stored for its sender alone: done then gets it
+// together with im.CodeBlacklisted (section 5.6).
 func (s *Service) SendP2P(ctx context.Context, r Send, done func(m *Message, err error)) error {
 	m := r.Msg
 	if err := s.checkContent(r.App, m); err != nil {
@@ -78,7 +98,42 @@ func (s *Service) SendP2P(ctx context.Context, r Send, done func(m *Message, err
 	// refresh their copy of the card by them (docs/protocol/nim-core.md section 5.1).
 	m.Content.FromNick, m.Content.CardTime = sender.Card.Name, sender.Card.UpdatedMs
 	m.origin = r.Origin
+	if !r.REST && s.relations != nil && m.From != to {
+		refused, err := s.related(ctx, r.App, m.From, to)
+		if err != nil {
+			return err
+		}
+		if refused {
+			return s.refuse(m, done)
+		}
+	}
 	return s.store.Append(&Pending{Msg: m, Idempotent: !r.REST, Done: func(_ bool, err error) { done(m, err) }})
+}
+
+// related holds a send against friendship and the receiver's black list.
+func (s *Service) related(ctx context.Context, a *app.App, from, to string) (refused bool, err error) {
+	if a.Settings.FriendsOnly {
+		friends, err := s.relations.AreFriends(ctx, a.Key, from, to)
+		if err != nil {
+			return false, err
+		}
+		if !friends {
+			return false, im.Errorf(im.CodeForbidden, "not friends")
+		}
+	}
+	return s.relations.Blocks(ctx, a.Key, to, from)
+}
+
+// refuse stores a message that only its sender sees. Its client id is not
+// claimed: when it is sent again after the block was lifted, it must arrive.
+func (s *Service) refuse(m *Message, done func(m *Message, err error)) error {
+	m.Flags |= Refused
+	return s.store.Append(&Pending{Msg: m, Done: func(_ bool, err error) {
+		if err == nil {
+			err = im.Errorf(im.CodeBlacklisted, "on the receiver's black list")
+		}
+		done(m, err)
+	}})
 }
 
 // committed tells the nodes of a batch: the receivers' devices, and the
@@ -89,6 +144,9 @@ func (s *Service) committed(batch []*Message) {
 	events := make([]im.Event, 0, 2*len(batch))
 	for _, m := range batch {
 		s.acks.add(m.App, m.From, m.Conv, m.Seq)
+		if m.Scene == im.SceneP2P && m.To != m.From && !m.VisibleTo(m.To) {
+			s.acks.add(m.App, m.To, m.Conv, m.Seq) // nothing to wait for
+		}
 		body := Encode(m)
 		if m.To != m.From && m.VisibleTo(m.To) {
 			events = append(events, im.Event{Kind: im.EventMessage, App: m.App, To: m.To, Conv: m.Conv, Seq: m.Seq, ID: m.ID, Body: body})

@@ -30,6 +30,8 @@ type Store interface {
 	Locate(ctx context.Context, app string, ids []int64) (map[int64]Position, error)
 	// MarkDelivered merges acknowledged sequences into the accounts' delivery states.
 	MarkDelivered(ctx context.Context, marks []Mark) error
+
+	OpStore // what is done to messages later (visibility.go)
 }
 
 // Pending is a message on its way into the store.
@@ -60,7 +62,8 @@ type PageQuery struct {
 	Limit            int
 	Types            []int64 // empty = all
 	Without          Flags   // messages that carry none of these bits
-	Viewer           string  // when set: only what VisibleTo says this account may see
+	Viewer           string  // when set: only what VisibleTo says this account may see and what it has not hidden
+	Login            bool    // Viewer asks as a device that logs in: what it deleted from roaming is hidden instead of what it cleared
 }
 
 // Position locates a message.

@@ -82,7 +82,7 @@ const maxSyncConversations = 2000
 func (s *Service) syncConversation(ctx context.Context, r SyncRequest, c ConvState, offline, roam bool, offlineFrom, roamFrom int64, out *SyncResult) error {
 	set := &r.App.Settings
 	var queue, roaming []*Message
-	q := PageQuery{Viewer: r.Accid, Limit: 100}
+	q := PageQuery{Viewer: r.Accid, Login: true, Limit: 100}
 	more := false
 	from := int64(0)
 	switch {

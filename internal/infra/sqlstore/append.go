@@ -220,6 +220,9 @@ func (b *batch) addMembers(ctx context.Context, t tx, fresh []convKeyed, groups 
 }
 
 func (b *batch) insert(ctx context.Context, t tx) error {
+	if err := b.s.indexThreads(ctx, t, b.fresh); err != nil {
+		return err
+	}
 	return inChunks(b.fresh, func(part []*message.Message) error {
 		args := make([]any, 0, 11*len(part))
 		for _, m := range part {

@@ -51,10 +51,14 @@ func (s *Store) Page(ctx context.Context, app string, conv im.ConvKey, q message
 	var w strings.Builder
 	args := []any{no, string(conv)}
 	w.WriteString(`SELECT ` + messageColumns + ` FROM message WHERE app = $1 AND conv = $2`)
-	cond := func(text string, v any) {
-		args = append(args, v)
-		w.WriteString(strings.ReplaceAll(text, "?", "$"+itoa(len(args))))
+	condAll := func(text string, vs []any) {
+		for _, v := range vs {
+			args = append(args, v)
+			text = strings.Replace(text, "?", "$"+itoa(len(args)), 1)
+		}
+		w.WriteString(text)
 	}
+	cond := func(text string, v any) { condAll(text, []any{v}) }
 	if q.FromTime > 0 {
 		cond(` AND time >= ?`, q.FromTime)
 	}
@@ -73,6 +77,13 @@ func (s *Store) Page(ctx context.Context, app string, conv im.ConvKey, q message
 	if q.Viewer != "" {
 		// The masks are constants of ours: PostgreSQL would take placeholders here for texts.
 		cond(` AND (flags & CASE WHEN sender = ? THEN `+itoa(int(message.SenderNoSense))+` ELSE `+itoa(int(message.Refused|message.ReceiverNoSense))+` END) = 0`, q.Viewer)
+		until := `cleared`
+		if q.Login {
+			until = `roamed`
+		}
+		where := []any{no, q.Viewer, string(conv)}
+		condAll(` AND time > COALESCE((SELECT `+until+` FROM conversation_clear WHERE app = ? AND accid = ? AND conv = ?), 0)`, where)
+		condAll(` AND NOT EXISTS (SELECT 1 FROM message_hide h WHERE h.app = ? AND h.accid = ? AND h.conv = ? AND h.msg_time = message.time)`, where)
 	}
 	if len(q.Types) > 0 {
 		w.WriteString(` AND type IN (`)

@@ -20,7 +20,6 @@ async function pair(ctx) {
 }
 
 scenario('recall: gone everywhere, announced to everybody concerned', {
-  pending: 'recall',
   proves: ['nim/cmd/recallMsg', 'nim/cmd/onRecallMsg', 'nim/event/sysMsg', 'nim/event/updateSession'],
 }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
@@ -50,7 +49,7 @@ scenario('recall: gone everywhere, announced to everybody concerned', {
   assert.ok(!roaming(again).some((m) => m.idClient === sent.idClient));
 });
 
-scenario('recall of an offline message: only the notice is delivered', { pending: 'recall', kinds: MINI, proves: ['nim/cmd/syncRecallMsgOfflineAndRoaming', 'nim/event/syncSysMsgs'] }, async (ctx) => {
+scenario('recall of an offline message: only the notice is delivered', { kinds: MINI, proves: ['nim/cmd/syncRecallMsgOfflineAndRoaming', 'nim/event/syncSysMsgs'] }, async (ctx) => {
   const { b, alice, bob } = await pair(ctx);
   await bob.call('disconnect');
   const sent = await alice.sendText(b, 'never seen');
@@ -61,7 +60,7 @@ scenario('recall of an offline message: only the notice is delivered', { pending
   assert.deepEqual(notices.map((n) => [n.type, n.recallMessageInfo.idClient, n.feature]), [['recallMsgP2p', sent.idClient, 'leave']]);
 });
 
-scenario('recall: only one\'s own messages, and only while they are young', { pending: 'recall', kinds: MINI, proves: ['nim/cmd/recallMsg'] }, async (ctx) => {
+scenario('recall: only one\'s own messages, and only while they are young', { kinds: MINI, proves: ['nim/cmd/recallMsg'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const sent = await alice.sendText(b, 'mine');
   const got = await bob.event('msg');
@@ -72,7 +71,7 @@ scenario('recall: only one\'s own messages, and only while they are young', { pe
   assert.equal((await bob.history(a)).length, 1);
 });
 
-scenario('one-way delete', { pending: 'one-way delete', kinds: NODE_KINDS, proves: ['nim/cmd/deleteSelfMsgs', 'nim/cmd/onDeleteSelfMsgs', 'nim/cmd/syncDeleteSelfMsgs', 'nim/event/deleteSelfMsgs'] }, async (ctx) => {
+scenario('one-way delete', { kinds: NODE_KINDS, proves: ['nim/cmd/deleteSelfMsgs', 'nim/cmd/onDeleteSelfMsgs', 'nim/cmd/syncDeleteSelfMsgs', 'nim/event/deleteSelfMsgs'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const desk = await ctx.login(a, { kind: ctx.otherKind });
   const first = await alice.sendText(b, 'first');
@@ -93,7 +92,7 @@ scenario('one-way delete', { pending: 'one-way delete', kinds: NODE_KINDS, prove
   assert.equal(fresh.packets('<-', '4-21').flatMap((p) => p.body[0]).length, 2);
 });
 
-scenario('read receipts', { pending: 'receipts', proves: ['nim/cmd/sendMsgReceipt', 'nim/cmd/multiSyncMsgReceipt', 'nim/cmd/syncMsgReceipts', 'nim/event/msgReceipts', 'nim/event/updateSession'] }, async (ctx) => {
+scenario('read receipts', { proves: ['nim/cmd/sendMsgReceipt', 'nim/cmd/multiSyncMsgReceipt', 'nim/cmd/syncMsgReceipts', 'nim/event/msgReceipts', 'nim/event/updateSession'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const one = await alice.sendText(b, 'one');
   const two = await alice.sendText(b, 'two');
@@ -144,7 +143,6 @@ scenario('threads and lookup by id', { pending: 'threads', kinds: NODE_KINDS, pr
 });
 
 scenario('clearing a conversation on the server', {
-  pending: 'clearing',
   kinds: NODE_KINDS,
   proves: ['nim/cmd/clearHistoryMsgsFromServer', 'nim/cmd/multiSyncClearServerHistoryMsgs', 'nim/cmd/syncClearServerHistoryMsgs', 'nim/event/clearServerHistoryMsgs'],
 }, async (ctx) => {
@@ -168,7 +166,7 @@ scenario('clearing a conversation on the server', {
   await fresh.event('clearServerHistoryMsgs', (r) => r.some((x) => x.sessionId === `p2p-${b.accid}`));
 });
 
-scenario('deleting roaming keeps history', { pending: 'deleting roaming', kinds: NODE_KINDS, proves: ['nim/cmd/deleteRoamingMsgs'] }, async (ctx) => {
+scenario('deleting roaming keeps history', { kinds: NODE_KINDS, proves: ['nim/cmd/deleteRoamingMsgs'] }, async (ctx) => {
   const { a, b, alice } = await pair(ctx);
   await alice.sendText(b, 'kept in history');
   await alice.call('session.deleteSession', { id: `p2p-${b.accid}`, isSyncToServer: true });

@@ -69,10 +69,10 @@ func (r *syncRun) notices(ctx context.Context) error {
 	return nil
 }
 
-// ackNotices is 4-5 for notifications.
-func (p *Product) ackNotices(_ context.Context, s *gateway.Session, ids []int64) error {
+// ackNotices is 4-5 for notifications, those of recalls too.
+func (p *Product) ackNotices(ctx context.Context, s *gateway.Session, ids []int64) error {
 	p.c.Notices.Acknowledge(s.App().Key, s.Accid(), ids)
-	return nil
+	return p.ackRecalls(ctx, s, ids)
 }
 
 // noticeTo is a notification as clients receive it (docs/protocol/nim-core.md section 5.16).
