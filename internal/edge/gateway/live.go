@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"sync"
 
 	"hongyan/internal/im"
@@ -101,9 +102,21 @@ func (s *Session) GoLive(contained, offline []*message.Message, finish func()) {
 	now := s.gw.nowMs()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.synced, l.listed, l.untilMs = l.listed, nil, now+syncedFor
+	// Of old messages nothing is on its way any more, unless it waits right here.
+	old := now - syncedFor
+	if len(l.held) > 0 {
+		old = 0
+	}
+	// What an earlier sync contained may still be.
+	maps.DeleteFunc(l.synced, func(id int64, _ struct{}) bool { return im.IDTimeMs(id) <= old })
+	if len(l.synced) == 0 {
+		l.synced = l.listed
+	} else {
+		maps.Copy(l.synced, l.listed)
+	}
+	l.listed, l.untilMs = nil, now+syncedFor
 	for _, m := range contained {
-		if im.IDTimeMs(m.ID) > now-syncedFor {
+		if im.IDTimeMs(m.ID) > old {
 			if l.synced == nil {
 				l.synced = map[int64]struct{}{}
 			}
@@ -132,7 +145,7 @@ func (s *Session) Listed(ids ...int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
-		if im.IDTimeMs(id) > now-syncedFor {
+		if im.IDTimeMs(id) > now-syncedFor || len(l.held) > 0 {
 			if l.listed == nil {
 				l.listed = map[int64]struct{}{}
 			}

@@ -1,0 +1,183 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"pgregory.net/rapid"
+
+	"hongyan/internal/hytest"
+	"hongyan/internal/im"
+	"hongyan/internal/im/message"
+)
+
+// liveModel is a session between a store that commits, a bus that brings the
+// events of the commits later and in order, and a client that synchronises when
+// it likes.
+type liveModel struct {
+	clock *hytest.Clock
+	s     *Session
+	next  int64
+
+	stored    []*message.Message
+	events    int // of stored: how many have been offered
+	login     int // of stored: how many events nobody held, as the session was not there
+	known     int // of stored: what the client has after its last sync, all of it
+	syncing   bool
+	contained map[int64]int // by id: how many frames there were when a sync had it first
+	done      int           // finished syncs
+}
+
+func newLiveModel(stored int) *liveModel {
+	m := &liveModel{clock: hytest.NewClock(time.Time{}), contained: map[int64]int{}}
+	m.next = im.FirstIDAt(m.clock.NowMs())
+	m.s = &Session{gw: &Gateway{cfg: Config{Clock: m.clock.Now}, metrics: newMetrics(nowhere{})}}
+	m.s.out = writer{limit: 1 << 30, flushSoon: func() {}}
+	for range stored {
+		m.commit()
+	}
+	m.events, m.login = stored, stored // before the login: nobody was there to get them
+	return m
+}
+
+func (m *liveModel) commit() {
+	m.next = max(m.next+1, im.FirstIDAt(m.clock.NowMs()))
+	m.stored = append(m.stored, &message.Message{ID: m.next, Conv: "c", Seq: int64(len(m.stored) + 1), Time: int64(len(m.stored) + 1)})
+}
+
+// event offers the oldest event that has not come yet.
+func (m *liveModel) event() {
+	if m.events == len(m.stored) {
+		return
+	}
+	e := m.stored[m.events]
+	m.events++
+	m.s.Offer(Delivery{ID: e.ID, TimeMs: e.Time, Frame: binary.BigEndian.AppendUint64(nil, uint64(e.ID))})
+}
+
+func (m *liveModel) begin() {
+	m.s.Hold()
+	m.syncing = true
+}
+
+// end finishes a sync that read the store when it had upTo messages, and asked
+// for those from the given one on.
+func (m *liveModel) end(from, upTo int) {
+	list := m.stored[from:upTo]
+	m.done++
+	for _, e := range list {
+		if _, again := m.contained[e.ID]; !again {
+			m.contained[e.ID] = len(m.s.out.frames)
+		}
+	}
+	m.s.GoLive(list, list, func() { m.s.PutFrame([]byte("synced")) })
+	m.known = max(m.known, upTo)
+	m.syncing = false
+}
+
+// check holds what was sent against what was stored: every message reached the
+// client live or in a sync, never live after a sync had it, never live twice,
+// live ones in order and none before the first answer of 5-1.
+func (m *liveModel) check() error {
+	var live []int64
+	for i, f := range m.s.out.frames {
+		if string(f) == "synced" {
+			continue
+		}
+		if i == 0 || m.done == 0 {
+			return fmt.Errorf("a message before the sync was answered")
+		}
+		id := int64(binary.BigEndian.Uint64(f))
+		if at, ok := m.contained[id]; ok && at <= i {
+			return fmt.Errorf("message %d was in a sync and came live after it", id)
+		}
+		live = append(live, id)
+	}
+	if !slices.IsSorted(live) {
+		return fmt.Errorf("out of order: %v", live)
+	}
+	if n := len(slices.Compact(slices.Clone(live))); n != len(live) {
+		return fmt.Errorf("delivered twice: %v", live)
+	}
+	for i, e := range m.stored[:m.events] {
+		_, isLive := slices.BinarySearch(live, e.ID)
+		if _, inSync := m.contained[e.ID]; !isLive && !inSync {
+			return fmt.Errorf("message %d of %d was neither in a sync nor delivered", i, len(m.stored))
+		}
+	}
+	return nil
+}
+
+// nowhere is a registerer that keeps nothing.
+type nowhere struct{}
+
+func (nowhere) Register(prometheus.Collector) error  { return nil }
+func (nowhere) MustRegister(...prometheus.Collector) {}
+func (nowhere) Unregister(prometheus.Collector) bool { return true }
+
+func TestLiveModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newLiveModel(rapid.IntRange(0, 5).Draw(t, "before the login"))
+		t.Repeat(map[string]func(*rapid.T){
+			"commit": func(*rapid.T) { m.commit() },
+			"event":  func(*rapid.T) { m.event() },
+			"begin": func(t *rapid.T) {
+				if m.syncing {
+					t.Skip("a sync is under way")
+				}
+				m.begin()
+			},
+			"end": func(t *rapid.T) {
+				if !m.syncing {
+					t.Skip("no sync is under way")
+				}
+				// What nobody held must be in the first sync; beyond that it reads as
+				// far as it happens to. Later ones ask for what is newer than the last.
+				low := m.login
+				if m.done > 0 {
+					low = m.known
+				}
+				m.end(m.known, rapid.IntRange(max(low, m.known), len(m.stored)).Draw(t, "read up to"))
+			},
+			"pass": func(t *rapid.T) {
+				// Events are on their way for less than the memory of a sync lasts.
+				ms := rapid.IntRange(0, 200_000).Draw(t, "ms")
+				if m.events < len(m.stored) {
+					oldest := im.IDTimeMs(m.stored[m.events].ID)
+					ms = int(min(int64(ms)/100, max(0, oldest+syncedFor-5000-m.clock.NowMs())))
+				}
+				m.clock.Advance(time.Duration(ms) * time.Millisecond)
+			},
+		})
+		for m.events < len(m.stored) {
+			m.event()
+		}
+		if !m.syncing && m.done == 0 {
+			m.begin()
+		}
+		if m.syncing {
+			m.end(m.known, max(m.known, m.login))
+		}
+		if err := m.check(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A session that never synchronises does not hold without bound.
+func TestHeldEventsAreBounded(t *testing.T) {
+	b := newBed(t)
+	c := b.login("alice")
+	s := b.product.last()
+	for i := range maxHeld {
+		s.Offer(Delivery{ID: int64(i + 1), Frame: Frame([]byte("x"))})
+	}
+	c.call(5, 9, 1, "", 200)
+	s.Offer(Delivery{ID: 9_999_999, Frame: Frame([]byte("x"))})
+	c.expect("")
+	b.closedFor(ReasonSyncOverflow)
+}
