@@ -21,6 +21,7 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
@@ -69,6 +70,7 @@ type Server struct {
 	accounts *account.Service
 	messages *message.Service
 	notices  *notice.Service
+	friends  *friend.Service
 	gateway  *gateway.Gateway
 	cluster  *presence.Cluster
 	bus      *bus.Bus
@@ -125,12 +127,14 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 		})
 	s.messages = message.New(s.store, s.accounts, s.bus, clock)
 	s.notices = notice.New(s.store, s.store.IDs(), s.bus, clock)
+	s.friends = friend.New(s.store, s.accounts, s.notices, s.bus, clock)
+	s.messages.WithRelations(s.friends)
 	sessions := session.New(s.store, s.bus, clock)
 	loginLog := account.NewLoginLog(s.accounts, s.store.IDs())
 	s.subscriptions = s.newSubscriptions(dir)
 	public := cfg.PublicAddr()
 	addr := clientAddr{cfg}
-	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Notices: s.notices, Directory: dir, Bus: s.bus,
+	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Notices: s.notices, Directory: dir, Bus: s.bus,
 		Subscriptions: s.subscriptions, LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
 	s.gateway = gateway.New(gateway.Config{Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,

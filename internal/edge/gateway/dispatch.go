@@ -26,7 +26,9 @@ type Row struct {
 }
 
 // Handle makes a row of a handler that returns its answer. PReq and PResp are
-// the generated pointer types; a nil answer is `r:[]`.
+// the generated pointer types; a nil answer is `r:[]`. An answer beside an error
+// is sent with the error's code: some refusals have a body, and some codes
+// beyond 200 are successes (docs/protocol/nim-social.md section 1.2).
 func Handle[Req any, PReq interface {
 	*Req
 	wire.QCodec
@@ -37,29 +39,28 @@ func Handle[Req any, PReq interface {
 	return Row{Command: c, run: func(ctx context.Context, s *Session, p *packet) {
 		req := PReq(new(Req))
 		if err := req.DecodeQ(p.req.Q); err != nil {
-			s.fail(c, p.req.ID(), p.req.SER, im.Errorf(im.CodeBadParam, "%w", err))
+			s.fail(c, p.req.ID(), p.req.SER, im.Errorf(im.CodeBadParam, "%w", err), nil)
 			return
 		}
 		resp, err := fn(ctx, s, req)
-		if err != nil {
-			s.fail(c, p.req.ID(), p.req.SER, err)
-			return
-		}
-		if c.NoAnswer {
-			return
-		}
+		var body wire.REncoder // a nil pointer in it would be no nil
 		var zero PResp
-		if resp == zero {
-			s.Reply(p.req.ID(), p.req.SER, im.CodeOK, nil)
-			return
+		if resp != zero {
+			body = resp
 		}
-		s.Reply(p.req.ID(), p.req.SER, im.CodeOK, resp)
+		switch {
+		case err != nil:
+			s.fail(c, p.req.ID(), p.req.SER, err, body)
+		case !c.NoAnswer:
+			s.Reply(p.req.ID(), p.req.SER, im.CodeOK, body)
+		}
 	}}
 }
 
 // Submit makes a row of a handler that answers later, from another goroutine:
 // requests that wait for a commit do not make the next one wait for theirs.
-// reply must be called exactly once, unless an error is returned.
+// reply must be called exactly once, unless an error is returned; an answer
+// beside an error is sent with the error's code.
 func Submit[Req any, PReq interface {
 	*Req
 	wire.QCodec
@@ -68,7 +69,7 @@ func Submit[Req any, PReq interface {
 		id, ser := p.req.ID(), p.req.SER
 		req := PReq(new(Req))
 		if err := req.DecodeQ(p.req.Q); err != nil {
-			s.fail(c, id, ser, im.Errorf(im.CodeBadParam, "%w", err))
+			s.fail(c, id, ser, im.Errorf(im.CodeBadParam, "%w", err), nil)
 			return
 		}
 		s.pending(1)
@@ -80,7 +81,7 @@ func Submit[Req any, PReq interface {
 		}()
 		err := fn(ctx, s, req, func(r wire.REncoder, err error) {
 			if err != nil {
-				s.fail(c, id, ser, err)
+				s.fail(c, id, ser, err, r)
 			} else {
 				s.Reply(id, ser, im.CodeOK, r)
 			}
@@ -88,7 +89,7 @@ func Submit[Req any, PReq interface {
 		})
 		returned = true
 		if err != nil {
-			s.fail(c, id, ser, err)
+			s.fail(c, id, ser, err, nil)
 			s.pending(-1)
 		}
 	}}
@@ -150,7 +151,7 @@ func (g *Gateway) dispatch(s *Session, p *packet) {
 
 // fail answers with the code of err. An error without a code is logged once
 // and reaches the client as 500 without its text.
-func (s *Session) fail(c wire.Command, id wire.ID, ser int64, err error) {
+func (s *Session) fail(c wire.Command, id wire.ID, ser int64, err error, body wire.REncoder) {
 	code := im.CodeOf(err)
 	if errors.Is(err, context.DeadlineExceeded) {
 		code = im.CodeTimeout
@@ -162,7 +163,7 @@ func (s *Session) fail(c wire.Command, id wire.ID, ser int64, err error) {
 	if c.NoAnswer {
 		return
 	}
-	s.Reply(id, ser, code, nil)
+	s.Reply(id, ser, code, body)
 }
 
 // Complete adds to rows what the command table has beyond them: a Push row for

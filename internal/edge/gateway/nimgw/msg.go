@@ -19,11 +19,15 @@ func (p *Product) sendMsg(ctx context.Context, s *gateway.Session, req *nimwire.
 		m.Content.FromDevice = d.DeviceID
 	}
 	return p.c.Messages.SendP2P(ctx, message.Send{App: s.App(), Msg: m, Origin: s.ID}, func(m *message.Message, err error) {
-		if err != nil {
+		if err != nil && im.CodeOf(err) != im.CodeBlacklisted {
 			reply(nil, err)
 			return
 		}
-		reply(&nimwire.SendMsgResponse{Msg: &nimwire.Msg{Time: wire.Int(m.Time), IdClient: wire.Str(m.IDClient), IdServer: wire.Int(m.ID)}}, nil)
+		w := nimwire.Msg{Time: wire.Int(m.Time), IdClient: wire.Str(m.IDClient), IdServer: wire.Int(m.ID)}
+		if m.Flags.Has(message.Refused) {
+			w.IsInBlackList = wire.Bool(true)
+		}
+		reply(&nimwire.SendMsgResponse{Msg: &w}, err)
 	})
 }
 

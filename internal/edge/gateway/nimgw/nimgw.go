@@ -15,6 +15,7 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
@@ -34,6 +35,7 @@ type Config struct {
 
 	Subscriptions *subscription.Service
 
+	Friends   *friend.Service
 	Notices   *notice.Service
 	Directory *presence.Directory
 	Bus       im.Publisher

@@ -48,6 +48,7 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 		"files": testFiles, "files: usage": testFileUsage, "files: lists": testFileLists,
 
 		"notices": testNotices, "notices: tenants": testNoticeTenants, "notices: bound": testNoticeBound,
+		"friends": testFriends, "friends: refused": testFriendRefused, "friends: concurrent": testFriendsConcurrent, "relations": testRelations,
 
 		"nodes": testNodes, "nodes: expired": testExpiredNode, "nodes: all taken": testAllNodes,
 		"nodes: given back last": testNodeGivenBackLast, "started at once": testStartedAtOnce, "tool": testTool,
