@@ -79,7 +79,6 @@ type Server struct {
 	Addr    string // plain HTTP
 	Data    string
 	args    []string
-	wrap    []string // what the binary runs under
 	cmd     *exec.Cmd
 	exited  chan error // capacity 1
 	logFile string
@@ -101,10 +100,14 @@ func New(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// Under makes the server start under another command.
-func (s *Server) Under(command ...string) *Server {
-	s.wrap = command
-	return s
+// Move puts the data directory somewhere else, before the first Start.
+func (s *Server) Move(dir string) {
+	for i, a := range s.args {
+		if a == s.Data {
+			s.args[i] = dir
+		}
+	}
+	s.Data = dir
 }
 
 // Free returns a loopback address that was free a moment ago.
@@ -132,8 +135,7 @@ func (s *Server) start() error {
 		return err
 	}
 	defer log.Close()
-	line := slices.Concat(s.wrap, []string{Binary(s.t)}, s.args)
-	s.cmd = exec.Command(line[0], line[1:]...)
+	s.cmd = exec.Command(Binary(s.t), s.args...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	// Nothing here outlives the test, however that ends.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
