@@ -136,7 +136,7 @@ scenario('msg/sendAttachMsg and sendBatchAttachMsg', { pending: 'custom notifica
   assert.deepEqual(back.seen('syncSysMsgs').flatMap((e) => e.args[0].map((m) => m.attach)), [{ n: 4 }]);
 });
 
-scenario('msg/recall and msg/delMsg', { pending: 'recall', kinds: MINI, proves: ['rest/msg/recall', 'rest/msg/delMsg', 'nim/cmd/onRecallMsg', 'nim/event/sysMsg'] }, async (ctx) => {
+scenario('msg/recall and msg/delMsg', { kinds: MINI, proves: ['rest/msg/recall', 'rest/msg/delMsg', 'nim/cmd/onRecallMsg', 'nim/event/sysMsg'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const recalled = await alice.sendText(b, 'recalled');
   const deleted = await alice.sendText(b, 'deleted');
@@ -152,7 +152,7 @@ scenario('msg/recall and msg/delMsg', { pending: 'recall', kinds: MINI, proves: 
   assert.equal(bob.seen('sysMsg').length, 1, 'a deletion is not announced');
 });
 
-scenario('msg/markReadMsg is a receipt', { pending: 'receipts', kinds: MINI, proves: ['rest/msg/markReadMsg', 'nim/cmd/multiSyncMsgReceipt', 'nim/event/msgReceipts'] }, async (ctx) => {
+scenario('msg/markReadMsg is a receipt', { kinds: MINI, proves: ['rest/msg/markReadMsg', 'nim/cmd/multiSyncMsgReceipt', 'nim/event/msgReceipts'] }, async (ctx) => {
   const { a, b, alice } = await pair(ctx);
   const sent = await alice.sendText(b, 'read me');
   await ok('msg/markReadMsg', { from: b.accid, to: a.accid, msgidClient: sent.idClient });
