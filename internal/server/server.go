@@ -63,6 +63,8 @@ func Run(ctx context.Context, cfg *config.Config) error {
 
 // Server is one built process.
 type Server struct {
+	files files
+
 	cfg      *config.Config
 	log      *slog.Logger
 	store    *sqlstore.Store
@@ -133,9 +135,12 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	loginLog := account.NewLoginLog(s.accounts, s.store.IDs())
 	s.subscriptions = s.newSubscriptions(dir)
 	public := cfg.PublicAddr()
+	if err := s.openFiles(ctx, keys, public); err != nil {
+		return err
+	}
 	addr := clientAddr{cfg}
 	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Notices: s.notices, Directory: dir, Bus: s.bus,
-		Subscriptions: s.subscriptions, LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public})
+		Subscriptions: s.subscriptions, LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
 	s.gateway = gateway.New(gateway.Config{Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
 		ClientAddr: addr.of, MaxFrame: cfg.Gateway.MaxFrameBytes, LoginTimeout: cfg.Gateway.LoginTimeout,
@@ -152,7 +157,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	rest := nimapi.New(nimapi.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Presence: dir, Subscriptions: s.subscriptions, Bus: s.bus, Clock: clock, Log: log,
 		Metrics: registry, TrustedIP: addr.ip, PublicURL: "https://" + public})
 	s.web = newWeb(cfg, log, certs, router{
-		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest,
+		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest, files: s.files.handler,
 	})
 	s.health.AddCheck("database", s.store.Ping)
 	s.health.AddCheck("bus", s.bus.Ping)
@@ -165,6 +170,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 func (s *Server) compose(registry *prometheus.Registry, certs cert.Source, loginLog *account.LoginLog, hooks *hook.Client) {
 	s.life.Add(lifecycle.Component{Name: "store", Stop: func(context.Context) error { return s.store.Close() }})
 	s.life.Add(lifecycle.Component{Name: "hooks", Stop: func(context.Context) error { hooks.Close(); return nil }})
+	s.files.compose(s.life)
 	s.life.AddService("bus", s.bus, 0)
 	s.life.AddService("delivery acknowledgements", newLoop(s.messages.Acks().Run), 0)
 	s.life.AddService("acknowledgements of notifications", newLoop(s.notices.Acks().Run), 0)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"hongyan/internal/config"
+	"hongyan/internal/edge/filegw"
+	"hongyan/internal/im/file"
 	"hongyan/internal/infra/cert"
 	"hongyan/internal/obs"
 )
@@ -24,6 +26,7 @@ import (
 type router struct {
 	health             *obs.Health
 	gateway, lbs, rest http.Handler
+	files              http.Handler
 }
 
 // ServeHTTP implements http.Handler.
@@ -40,7 +43,13 @@ func (r router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.health.ServeHealthz(w, req)
 	case "readyz":
 		r.health.ServeReadyz(w, req)
+	case file.Bucket:
+		r.files.ServeHTTP(w, req)
 	default:
+		if filegw.IsObject(first) {
+			r.files.ServeHTTP(w, req)
+			return
+		}
 		http.NotFound(w, req)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/file"
 	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/notice"
@@ -44,6 +45,8 @@ type Config struct {
 	Log       *slog.Logger
 	Node      int
 	LinkAddr  string // host:port that SDKs connect to
+
+	Files *file.Service // nil = files are not served
 }
 
 // Product implements gateway.Product for NIM.
@@ -123,8 +126,6 @@ func (p *Product) table() []gateway.Row {
 		gateway.Handle(nimwire.BatchMarkRead, p.batchMarkRead),
 
 		gateway.Handle(nimwire.GetServerTime, p.serverTime),
-		gateway.Handle(nimwire.GetNosCdnHost, p.cdnHost),
-		gateway.Handle(nimwire.GetGrayscaleConfig, p.grayscale),
 
 		gateway.Handle(nimwire.GetUsersNameCardFromServer, p.cards),
 		gateway.Handle(nimwire.UpdateMyNameCard, p.updateCard),

@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"hongyan/internal/edge/gateway"
-	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
@@ -115,17 +114,6 @@ func (p *Product) history(ctx context.Context, s *gateway.Session, req *nimwire.
 // serverTime is 6-23 (0.17.2).
 func (p *Product) serverTime(context.Context, *gateway.Session, *gateway.None) (*nimwire.GetServerTimeResponse, error) {
 	return &nimwire.GetServerTimeResponse{Time: p.c.Clock.NowMs()}, nil
-}
-
-// cdnHost is 6-26: no CDN. Element 0 must be there (docs/protocol/nim-core.md rule 7).
-func (p *Product) cdnHost(context.Context, *gateway.Session, *gateway.None) (*nimwire.GetNosCdnHostResponse, error) {
-	return &nimwire.GetNosCdnHostResponse{NosConfigTag: &nimwire.NosConfig{Expire: wire.Int(0)}}, nil
-}
-
-// grayscale is 6-27: features of the SDK that are tried on some users; the
-// client caches it for a day.
-func (p *Product) grayscale(context.Context, *gateway.Session, *nimwire.GetGrayscaleConfigRequest) (*nimwire.GetGrayscaleConfigResponse, error) {
-	return &nimwire.GetGrayscaleConfigResponse{GrayConfigTag: &nimwire.GrayConfig{Config: wire.Str(`{"mixStoreEnable":false}`), Ttl: wire.Int(86400)}}, nil
 }
 
 // chatroomAddress is 13-1: every link is this server.

@@ -1,0 +1,220 @@
+// Package filegw owns the HTTP side of files: the form upload of mini-app and
+// uni-app builds, the chunk protocol of browser builds, downloads and what is
+// computed from pictures (docs/protocol/storage.md sections 5 to 12).
+//
+// It must not know SQL, storage or the rules of who may store what: it reads
+// requests, calls the domain and writes answers.
+package filegw
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"hongyan/internal/im"
+	"hongyan/internal/im/file"
+)
+
+const (
+	// maxUploads bounds the uploads that this node reads at a time; more are told
+	// to come again. Each holds some hundred KiB of buffers.
+	maxUploads = 256
+	// stall is how long a client may send, or take, nothing.
+	stall = 30 * time.Second
+	// uploadTime bounds one upload request, however steadily it drips.
+	uploadTime = time.Hour
+	// downloadTime bounds one download request.
+	downloadTime = 12 * time.Hour
+	// drainMost is how much of a refused body is read, so that the client reads
+	// the answer instead of a broken connection, in bytes.
+	drainMost = 5 << 20
+	drainTime = 10 * time.Second
+)
+
+// Config is what a Handler needs.
+type Config struct {
+	Files *file.Service
+	Media file.Media
+	Log   *slog.Logger
+}
+
+// Handler serves /nos/ and objects at the root. It is safe for concurrent use.
+type Handler struct {
+	files   *file.Service
+	media   file.Media
+	log     *slog.Logger
+	uploads chan struct{} // capacity maxUploads
+	spools  chan struct{} // capacity maxSpools
+}
+
+// New returns a Handler.
+func New(c Config) *Handler {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{files: c.Files, media: c.Media, log: c.Log, uploads: make(chan struct{}, maxUploads), spools: make(chan struct{}, maxSpools)}
+}
+
+// IsObject says whether the first segment of a path is the name of an object: a
+// client whose download host has no path asks for it at the root.
+func IsObject(segment string) bool { return file.AppOf(segment) != "" }
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	cors(w.Header())
+	if r.Method == http.MethodOptions {
+		preflight(w, r)
+		return
+	}
+	if err := h.route(w, r); err != nil {
+		h.refuse(w, r, err)
+	}
+}
+
+func (h *Handler) route(w http.ResponseWriter, r *http.Request) error {
+	rest := strings.TrimPrefix(r.URL.Path, "/")
+	bucket, object, _ := strings.Cut(rest, "/")
+	if IsObject(bucket) && object == "" {
+		bucket, object = file.Bucket, bucket
+	}
+	q := r.URL.Query()
+	switch {
+	case bucket != file.Bucket:
+		return file.ErrUnknown
+	case r.Method == http.MethodPost && object == "":
+		return h.upload(w, r, h.form)
+	case r.Method == http.MethodPost:
+		return h.upload(w, r, func(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+			return h.chunk(ctx, w, r, object)
+		})
+	case r.Method == http.MethodGet && q.Has("uploadContext"):
+		return h.resume(w, r, object)
+	case r.Method == http.MethodGet, r.Method == http.MethodHead:
+		return h.download(w, r, object)
+	}
+	w.Header().Set("Allow", "GET, HEAD, POST, OPTIONS")
+	writeError(w, http.StatusMethodNotAllowed, "method not allowed")
+	return nil
+}
+
+// upload bounds how many run, and how slowly.
+func (h *Handler) upload(w http.ResponseWriter, r *http.Request, fn func(context.Context, http.ResponseWriter, *http.Request) error) error {
+	select {
+	case h.uploads <- struct{}{}:
+		defer func() { <-h.uploads }()
+	default:
+		return im.Errorf(im.CodeTooFrequent, "too many uploads at a time")
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), uploadTime)
+	defer cancel()
+	r.Body = &patient{ReadCloser: r.Body, control: http.NewResponseController(w), until: time.Now().Add(uploadTime)}
+	return fn(ctx, w, r)
+}
+
+// patient is a body whose sender may pause for stall at most.
+type patient struct {
+	io.ReadCloser
+	control *http.ResponseController
+	until   time.Time
+}
+
+// Read implements io.Reader.
+func (p *patient) Read(b []byte) (int, error) {
+	d := time.Now().Add(stall)
+	if d.After(p.until) {
+		d = p.until
+	}
+	_ = p.control.SetReadDeadline(d) // a recorder in a test has none
+	return p.ReadCloser.Read(b)
+}
+
+// cors lets every page upload and download: no cookies are used
+// (docs/protocol/storage.md section 12). Errors need it too.
+func cors(h http.Header) {
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Content-Disposition, ETag")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+func preflight(w http.ResponseWriter, r *http.Request) {
+	ask := r.Header.Get("Access-Control-Request-Headers")
+	if ask == "" || len(ask) > 1024 {
+		ask = "x-nos-token, content-type, content-md5"
+	}
+	hd := w.Header()
+	hd.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS")
+	hd.Set("Access-Control-Allow-Headers", ask)
+	hd.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// refuse answers an error in the form that the SDKs show to applications
+// (docs/protocol/storage.md section 5.3).
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status := statusOf(err)
+	if status == http.StatusInternalServerError && r.Context().Err() == nil {
+		h.log.Error("file request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	if r.Method == http.MethodPost && r.Body != nil {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime))
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, drainMost))
+		w.Header().Set("Connection", "close")
+	}
+	if r.Method == http.MethodGet && r.URL.Query().Has("uploadContext") && status >= 500 {
+		status = http.StatusNotFound // a 5xx here makes every SDK repeat at once, for ever
+	}
+	writeError(w, status, im.PublicText(err))
+}
+
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, file.ErrTooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, file.ErrQuota), errors.Is(err, file.ErrFull):
+		return http.StatusInsufficientStorage
+	case errors.Is(err, file.ErrNoMedia), errors.Is(err, file.ErrNoBlob):
+		return http.StatusNotFound
+	}
+	switch im.CodeOf(err) {
+	case im.CodeBadParam:
+		return http.StatusBadRequest
+	case im.CodeForbidden:
+		return http.StatusForbidden
+	case im.CodeNotFound:
+		return http.StatusNotFound
+	case im.CodeTimeout:
+		return http.StatusRequestTimeout
+	case im.CodeTooFrequent:
+		return http.StatusTooManyRequests
+	case im.CodeRepeated:
+		return http.StatusConflict
+	case im.CodeUnavailable:
+		return http.StatusUnsupportedMediaType
+	}
+	return http.StatusInternalServerError
+}
+
+func writeError(w http.ResponseWriter, status int, text string) {
+	writeJSON(w, status, map[string]any{"errCode": status, "errMsg": text})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	b, _ := json.Marshal(v) // texts and numbers: cannot fail
+	writeText(w, status, string(b))
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	hd := w.Header()
+	hd.Set("Content-Type", "application/json; charset=utf-8")
+	hd.Set("Content-Length", strconv.Itoa(len(text)))
+	hd.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text) // a client that has gone away cannot be told
+}

@@ -1,0 +1,41 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"hongyan/internal/edge/filegw"
+	"hongyan/internal/im/file"
+	"hongyan/internal/infra/blobstore"
+	"hongyan/internal/infra/seal"
+	"hongyan/internal/infra/thumb"
+	"hongyan/internal/lifecycle"
+)
+
+// files is what serves files: the domain's service and its HTTP side.
+type files struct {
+	blobs   *blobstore.Store
+	service *file.Service
+	handler http.Handler
+}
+
+// openFiles opens the blob store and builds the file service on it.
+func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public string) error {
+	blobs, err := blobstore.Open(ctx, s.cfg.Blob, s.cfg.Path("files"))
+	if err != nil {
+		return err
+	}
+	svc := file.New(file.Config{Store: s.store, Blobs: blobs, Apps: s.apps, Accounts: s.accounts, Clock: time.Now, Log: s.log,
+		Key: keys.FileKey(), Sniff: thumb.Sniff, Host: public + "/" + file.Bucket})
+	s.health.AddCheck("blob store", blobs.Ping)
+	s.files = files{blobs: blobs, service: svc, handler: filegw.New(filegw.Config{Files: svc, Media: thumb.Studio{}, Log: s.log})}
+	return nil
+}
+
+// compose declares the clean-up; the blob store is closed after it and after
+// everything that serves files.
+func (f files) compose(life *lifecycle.Manager) {
+	life.Add(lifecycle.Component{Name: "blob store", Stop: func(context.Context) error { return f.blobs.Close() }})
+	life.AddService("file clean-up", newLoop(f.service.Run), 0)
+}

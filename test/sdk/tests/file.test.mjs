@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { crc32, deflateSync } from 'node:zlib';
+import { suite } from '../lib/suite.mjs';
+import { useServer } from '../lib/server.mjs';
+import { eventually, NODE_KINDS } from '../lib/clients.mjs';
+
+const server = useServer({ apps: 3 });
+const scenario = suite(() => server.apps[0]);
+const lockedScenario = suite(() => server.apps[1]);
+const jobScenario = suite(() => server.apps[2]);
+const BROWSERS = ['browser-0.15.0', 'browser-0.17.2'];
+
+// A grey picture of the size, as PNG.
+function png(width, height) {
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const out = Buffer.alloc(body.length + 8);
+    out.writeUInt32BE(data.length, 0);
+    body.copy(out, 4);
+    out.writeUInt32BE(crc32(body), body.length + 4);
+    return out;
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width, 0);
+  head.writeUInt32BE(height, 4);
+  head[8] = 8;
+  const rows = Buffer.alloc((width + 1) * height);
+  return Buffer.concat([Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]), chunk('IHDR', head),
+    chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
+}
+
+const md5 = (b) => createHash('md5').update(b).digest('hex');
+
+// The upload host of mini-app and uni-app builds is an option; everything else the server tells.
+function storage() {
+  return { cloudStorageConfig: { commonUploadHost: `https://127.0.0.1:${server.ports[0]}` } };
+}
+
+// Reads through the listener without TLS, which serves the same.
+function download(url, options = {}) {
+  const u = new URL(url);
+  assert.equal(u.host, `127.0.0.1:${server.ports[0]}`, `${url} names the server`);
+  assert.equal(u.protocol, 'https:');
+  return fetch(`http://127.0.0.1:${server.ports[1]}${u.pathname}${u.search}`, options);
+}
+
+async function pair(ctx, opts) {
+  const [a, b] = await Promise.all([ctx.account('alice'), ctx.account('bob')]);
+  const alice = await ctx.login(a, { other: { reportConfig: { isDataReportEnable: false }, ...storage() }, ...opts });
+  const bob = await ctx.login(b, { kind: ctx.otherKind });
+  return { a, b, alice, bob };
+}
+
+scenario('a picture is uploaded by form, sent and read', {
+  kinds: NODE_KINDS, proves: ['nim/cmd/getNosToken', 'nim/cmd/getNosCdnHost', 'nim/cmd/sendMsg'],
+}, async (ctx) => {
+  const { b, alice, bob } = await pair(ctx);
+  const content = png(64, 48);
+  alice.host.files.set('wxfile://tmp_1.png', content);
+  const sent = await alice.call('msg.sendImageMsg', { scene: 'p2p', to: b.accid, filePath: 'wxfile://tmp_1.png' });
+  assert.equal(sent.status, 'sent');
+  const got = await bob.event('msg');
+  assert.equal(got.type, 'image');
+  assert.deepEqual(got.attach, sent.attach);
+  const { attach } = got;
+  assert.equal(attach.md5, md5(content));
+  assert.deepEqual([Number(attach.size), Number(attach.w), Number(attach.h)], [content.length, 64, 48]);
+  const res = await download(attach.url);
+  assert.equal(res.status, 200);
+  assert.equal(res.headers.get('content-type'), 'image/png');
+  assert.equal(res.headers.get('x-content-type-options'), 'nosniff');
+  assert.ok(Buffer.from(await res.arrayBuffer()).equals(content), 'the bytes');
+});
+
+scenario('a file is uploaded without a message', { kinds: NODE_KINDS, proves: ['nim/cmd/getNosToken'] }, async (ctx) => {
+  const { alice } = await pair(ctx);
+  const content = randomBytes(3_000_000);
+  alice.host.files.set('wxfile://report.bin', content);
+  const file = await alice.call('cloudStorage.uploadFile', { type: 'file', filePath: 'wxfile://report.bin', nosScenes: 'report', nosSurvivalTime: 100000 });
+  assert.equal(file.md5, md5(content));
+  assert.equal(Number(file.size), content.length);
+  const part = await download(file.url, { headers: { range: 'bytes=1000000-1000009' } });
+  assert.equal(part.status, 206);
+  assert.ok(Buffer.from(await part.arrayBuffer()).equals(content.subarray(1000000, 1000010)), 'the range');
+  const page = Buffer.from('<html><script>alert(1)</script></html>');
+  alice.host.files.set('wxfile://page.png', page);
+  const html = await alice.call('cloudStorage.uploadFile', { type: 'file', filePath: 'wxfile://page.png' });
+  const res = await download(html.url);
+  assert.match(res.headers.get('content-disposition'), /^attachment/);
+});
+
+// The page makes the file itself: bytes that a formula gives.
+const madeFile = (size, name, type) => ({
+  $fn: `new File([Uint8Array.from({length: ${size}}, (_, i) => (i * 7 + (i >> 8)) & 255)], ${JSON.stringify(name)}, {type: ${JSON.stringify(type)}})`,
+});
+const madeBytes = (size) => Buffer.from(Uint8Array.from({ length: size }, (_, i) => (i * 7 + (i >> 8)) & 255));
+
+for (const size of [10, 4194304, 9_000_001]) {
+  scenario(`a file of ${size} bytes is uploaded in chunks`, { kinds: BROWSERS, proves: ['nim/cmd/getNosToken', 'nim/cmd/sendMsg'] }, async (ctx) => {
+    const { b, alice, bob } = await pair(ctx);
+    const sent = await alice.call('msg.sendFileMsg', { scene: 'p2p', to: b.accid, file: madeFile(size, 'report.bin', 'application/octet-stream') });
+    assert.equal(sent.status, 'sent');
+    const { attach } = await bob.event('msg');
+    assert.equal(attach.name, 'report.bin');
+    assert.equal(Number(attach.size), size);
+    const res = await download(attach.url);
+    assert.equal(res.headers.get('etag'), `"${md5(madeBytes(size))}"`);
+    assert.ok(Buffer.from(await res.arrayBuffer()).equals(madeBytes(size)), 'the bytes');
+  });
+}
+
+scenario('a picture of a browser brings its size along', { kinds: BROWSERS, proves: ['nim/cmd/getNosToken'] }, async (ctx) => {
+  const { b, alice, bob } = await pair(ctx);
+  const content = png(30, 20).toString('base64');
+  await alice.call('msg.sendImageMsg', {
+    scene: 'p2p', to: b.accid,
+    file: { $fn: `new File([Uint8Array.from(atob(${JSON.stringify(content)}), (c) => c.charCodeAt(0))], 'a.png', {type: 'image/png'})` },
+  });
+  const { attach } = await bob.event('msg');
+  assert.deepEqual([attach.w, attach.h], [30, 20]);
+});
+
+lockedScenario('downloads that need a token', { kinds: NODE_KINDS, proves: ['nim/cmd/getFileAuthToken', 'nim/cmd/getMixStorePolicy', 'nim/cmd/getMixStoreToken'] }, async (ctx) => {
+  await server.apps[1].set('download_auth=true');
+  let n = 0;
+  await eventually(async () => {
+    const probe = await ctx.login(await ctx.account(`probe${n++}`));
+    assert.match(JSON.stringify(probe.packets('<-', '6-27')[0].body), /true/);
+    return true;
+  }, { every: 300, what: 'the setting' });
+  const { a, alice } = await pair(ctx);
+  const content = png(8, 8);
+  alice.host.files.set('wxfile://a.png', content);
+  const file = await alice.call('cloudStorage.uploadFile', { type: 'image', filePath: 'wxfile://a.png' });
+  assert.equal((await download(file.url)).status, 403);
+  const all = await alice.call('cloudStorage.getFileToken', { type: 2 });
+  const who = `appKey=${server.apps[1].key}&uid=${a.accid}`;
+  for (const value of [all.token, `nim-mixstore-ctoken=${all.token}`]) {
+    assert.equal((await download(`${file.url}?nim-mixstore-ctoken=${encodeURIComponent(value)}&${who}`)).status, 200, value);
+  }
+  const one = await alice.call('cloudStorage.getFileToken', { type: 3, urls: [file.url] });
+  assert.equal((await download(`${file.url}?nim-mixstore-ctoken=${one.token}&${who}`)).status, 200);
+  assert.equal((await download(`${file.url}?nim-mixstore-ctoken=${one.token}x&${who}`)).status, 403);
+});
+
+jobScenario('uploads of the app server', { kinds: NODE_KINDS.slice(0, 1), proves: ['rest/msg/upload', 'rest/job/nos/del'] }, async (ctx) => {
+  const app = server.apps[2];
+  assert.ok(ctx);
+  const { url } = await app.restOK('msg/upload.action', { content: Buffer.from('hello').toString('base64'), type: 'text/plain', ishttps: 'true' });
+  assert.equal(await (await download(url)).text(), 'hello');
+  const day = 86400000;
+  const { data } = await app.restOK('job/nos/del.action', { startTime: Date.now() - 5 * day, endTime: Date.now() - 3 * day });
+  assert.match(data.taskid, /^[0-9a-f]{32}$/);
+});
