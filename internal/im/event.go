@@ -37,6 +37,7 @@ const (
 	EventMessageOpBase    EventKind = 60
 	EventSubscriptionBase EventKind = 80
 	EventSignalingBase    EventKind = 90
+	EventProxyBase        EventKind = 110
 )
 
 // Publisher sends events to every node, this one included. It never blocks for

@@ -21,11 +21,14 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/device"
 	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
+	"hongyan/internal/im/proxy"
 	"hongyan/internal/im/session"
+	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
 	"hongyan/internal/infra/bus"
 	"hongyan/internal/infra/cert"
@@ -82,6 +85,7 @@ type Server struct {
 	changes  *changes
 
 	subscriptions *subscription.Service
+	signaling     *signaling.Service
 }
 
 // New opens the store and builds everything else on it; nothing listens yet.
@@ -134,13 +138,14 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	sessions := session.New(s.store, s.bus, clock)
 	loginLog := account.NewLoginLog(s.accounts, s.store.IDs())
 	s.subscriptions = s.newSubscriptions(dir)
+	s.signaling = signaling.New(signaling.Config{Store: s.store, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
 	public := cfg.PublicAddr()
 	if err := s.openFiles(ctx, keys, public); err != nil {
 		return err
 	}
 	addr := clientAddr{cfg}
 	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Notices: s.notices, Directory: dir, Bus: s.bus,
-		Subscriptions: s.subscriptions, LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service})
+		Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: device.New(s.store, clock), Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
 	s.gateway = gateway.New(gateway.Config{Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
 		ClientAddr: addr.of, MaxFrame: cfg.Gateway.MaxFrameBytes, LoginTimeout: cfg.Gateway.LoginTimeout,
@@ -154,7 +159,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 		s.subscriptions.Gone(&lost)
 	})
 	s.changes = newChanges(s)
-	rest := nimapi.New(nimapi.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Presence: dir, Subscriptions: s.subscriptions, Bus: s.bus, Clock: clock, Log: log,
+	rest := nimapi.New(nimapi.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Bus: s.bus, Clock: clock, Log: log,
 		Metrics: registry, TrustedIP: addr.ip, PublicURL: "https://" + public})
 	s.web = newWeb(cfg, log, certs, router{
 		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest, files: s.files.handler,

@@ -41,6 +41,9 @@ func (s *Server) expire(ctx context.Context) {
 			if _, err := s.subscriptions.DropExpired(ctx, a, maintainChunk); err != nil && ctx.Err() == nil {
 				s.log.Error("delete expired subscriptions", "app", a.Key, "err", err)
 			}
+			if err := s.signaling.Expire(ctx, a, maintainChunk); err != nil && ctx.Err() == nil {
+				s.log.Error("end expired channels", "app", a.Key, "err", err)
+			}
 		}
 	}
 }

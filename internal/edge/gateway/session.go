@@ -35,6 +35,8 @@ type Session struct {
 	leaveMs  atomic.Int64 // when the client logged out or was told to leave, 0 = has not
 	gone     atomic.Bool  // its login has ended
 
+	background atomic.Int32 // requests that wait for somebody else's server
+
 	inMu      sync.Mutex // guards the rest of this block
 	inbox     []*packet
 	running   bool

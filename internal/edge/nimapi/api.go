@@ -22,6 +22,7 @@ import (
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/presence"
+	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
 )
 
@@ -42,6 +43,7 @@ type Config struct {
 	Presence *presence.Directory
 
 	Subscriptions *subscription.Service
+	Signaling     *signaling.Service
 
 	Bus       im.Publisher
 	Clock     im.Clock

@@ -77,14 +77,18 @@ func (a *API) Routes() []Route {
 // basePath is where the endpoints of version 1 live.
 const basePath = "/nimserver/"
 
-// table returns every endpoint of docs/api/server-v1.json.
+// ownPath is where, below basePath, endpoints live that the original product
+// does not have (docs/operations.md).
+const ownPath = "hongyan/"
+
+// table returns every endpoint of docs/api/server-v1.json, and the own ones.
 func (a *API) table() []*row {
 	out := []*row{
 		// GET is what the SDKs probe with; HEAD and POST are what proxies and people try.
 		{path: basePath + "health/liveness.action", methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}, handler: open(a.liveness)},
 		{path: "/srv-sdk/allocate", methods: []string{http.MethodGet}, handler: open(a.allocate)},
 	}
-	for _, e := range a.actions() {
+	for _, e := range append(a.actions(), action{ownPath + "proxyNotify.action", form(a.proxyNotify)}) {
 		out = append(out, &row{path: basePath + e.path, methods: []string{http.MethodPost}, handler: e.handler, limit: limitOf(e.path)})
 	}
 	return out

@@ -65,6 +65,9 @@ func TestEveryEndpointHasARow(t *testing.T) {
 		if r.Unsupported == "" {
 			served++
 		}
+		if strings.HasPrefix(r.Path, basePath+ownPath) {
+			continue
+		}
 		if m, ok := documented[r.Path]; !ok || !slices.Contains(r.Methods, m) {
 			t.Errorf("row %s %v: documented method %q", r.Path, r.Methods, m)
 		}

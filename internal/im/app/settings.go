@@ -72,6 +72,15 @@ type Settings struct {
 	SubscriptionMax int64 // of one account
 	PresenceGrace   int64 // seconds a lost connection may take to come back
 
+	Signaling            bool
+	SignalingOfflineDays int64
+	SignalingOfflineMax  int64 // events of one account
+
+	ProxyURL         string            // where pass-through goes without a zone
+	ProxyZones       map[string]string // zone -> URL
+	ProxyTimeout     int64             // ms
+	ProxyAnswerLimit int64             // bytes
+
 	RecallWindow int64
 }
 
@@ -188,6 +197,15 @@ func settingTable() []Setting {
 		{"presence", "true", "true, false", "online-state subscription; 403 when off", flag(func(s *Settings) *bool { return &s.Presence })},
 		{"presence_subscriptions", "3000", "accounts", "subscriptions of one account; the oldest goes", num(func(s *Settings) *int64 { return &s.SubscriptionMax }, 1, 100000)},
 		{"presence_grace", "5", "s", "how long a lost connection may take to come back before subscribers hear of it", num(func(s *Settings) *int64 { return &s.PresenceGrace }, 0, 600)},
+
+		{"signaling", "true", "true, false", "signaling of calls; 403 when off", flag(func(s *Settings) *bool { return &s.Signaling })},
+		{"signaling_offline_days", "7", "days", "how long an unacknowledged signaling event waits", num(func(s *Settings) *int64 { return &s.SignalingOfflineDays }, 1, 365)},
+		{"signaling_offline_max", "100", "events", "newest signaling events that wait for one account", num(func(s *Settings) *int64 { return &s.SignalingOfflineMax }, 1, 1000)},
+
+		{"proxy_url_default", "", "URL", "where pass-through requests without a zone go; their path is appended", link(func(s *Settings) *string { return &s.ProxyURL })},
+		{"proxy_zones", "", "list", "pass-through with a zone: NAME=URL,...", zones},
+		{"proxy_timeout", "5000", "ms", "how long a pass-through request may take; the SDK waits 8 s", num(func(s *Settings) *int64 { return &s.ProxyTimeout }, 10, 7000)},
+		{"proxy_answer_limit", "65536", "bytes", "longest answer that is passed through", num(func(s *Settings) *int64 { return &s.ProxyAnswerLimit }, 1, 1048576)},
 	}
 }
 
@@ -307,6 +325,23 @@ func scenes(s *Settings, v string) error {
 		m[name] = n
 	}
 	s.FileScenes = m
+	return nil
+}
+
+func zones(s *Settings, v string) error {
+	m := map[string]string{}
+	for _, item := range splitList(v) {
+		name, target, ok := strings.Cut(item, "=")
+		if !ok || name == "" || len(name) > 64 || target == "" {
+			return fmt.Errorf("%q: NAME=URL", item)
+		}
+		url := ""
+		if err := link(func(*Settings) *string { return &url })(s, target); err != nil {
+			return fmt.Errorf("%q: %w", item, err)
+		}
+		m[name] = url
+	}
+	s.ProxyZones = m
 	return nil
 }
 

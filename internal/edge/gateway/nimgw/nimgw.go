@@ -15,12 +15,15 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/device"
 	"hongyan/internal/im/file"
 	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
+	"hongyan/internal/im/proxy"
 	"hongyan/internal/im/session"
+	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
 )
 
@@ -35,6 +38,9 @@ type Config struct {
 	Sessions *session.Service
 
 	Subscriptions *subscription.Service
+	Signaling     *signaling.Service
+	Devices       *device.Service
+	Proxy         *proxy.Service
 
 	Friends   *friend.Service
 	Notices   *notice.Service
@@ -91,7 +97,7 @@ func (p *Product) eventTable() map[im.EventKind]eventFunc {
 		im.EventKick:       p.onKick,
 	}
 	for _, more := range []map[im.EventKind]eventFunc{
-		p.friendEvents(), p.noticeEvents(), p.teamEvents(), p.messageEvents(), p.subscriptionEvents(), p.signalingEvents(),
+		p.friendEvents(), p.noticeEvents(), p.teamEvents(), p.messageEvents(), p.subscriptionEvents(), p.signalingEvents(), p.deviceEvents(),
 	} {
 		for k, fn := range more {
 			t[k] = fn
@@ -155,10 +161,6 @@ func notYet(c wire.Command) string {
 		return "teams are not served yet"
 	case "friend":
 		return "friends are not served yet"
-	case "signaling":
-		return "signaling is not served yet"
-	case "event":
-		return "presence subscription is not served yet"
 	case "cloudStorage":
 		return "files are not served yet"
 	default:

@@ -161,6 +161,7 @@ func (p *Product) ackTable() map[wire.ID]ackFunc {
 		{SID: 8, CID: 3}:   messages,
 		{SID: 7, CID: 3}:   p.ackNotices,
 		{SID: 21, CID: 19}: p.ackNotices,
+		{SID: 15, CID: 11}: p.ackSignaling,
 	}
 }
 
