@@ -20,27 +20,24 @@ import (
 	"time"
 
 	"hongyan/internal/bench"
-	"hongyan/internal/hytest"
 )
 
 // EnvBinary names the binary to test; it is built if not given.
 const EnvBinary = "HONGYAN_BIN"
 
+// patience is how long a process may take to start or to end.
+const patience = 30 * time.Second
+
 var build = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv(EnvBinary); path != "" {
 		return filepath.Abs(path)
-	}
-	root, err := hytest.Root()
-	if err != nil {
-		return "", err
 	}
 	dir, err := os.MkdirTemp("", "hongyan-bin")
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "hongyan")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/hongyan")
-	cmd.Dir = root
+	cmd := exec.Command("go", "build", "-o", path, "hongyan/cmd/hongyan")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
@@ -146,7 +143,7 @@ func (s *Server) start() error {
 	go func(cmd *exec.Cmd, exited chan<- error) { exited <- cmd.Wait() }(s.cmd, s.exited)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(hytest.Patience); ; <-tick.C {
+	for deadline := time.Now().Add(patience); ; <-tick.C {
 		select {
 		case err := <-s.exited:
 			s.cmd = nil
@@ -205,7 +202,7 @@ func (s *Server) Terminate() error {
 	select {
 	case err := <-s.exited:
 		return err
-	case <-time.After(hytest.Patience):
+	case <-time.After(patience):
 		_ = cmd.Process.Kill()
 		<-s.exited
 		return errors.New("the server does not end after SIGTERM")
@@ -215,7 +212,7 @@ func (s *Server) Terminate() error {
 // Tool runs a command of the binary on the server's database.
 func (s *Server) Tool(command []string, args ...string) string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), hytest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	where := []string{"--data", s.Data}
 	if i := slices.Index(s.args, "--db"); i >= 0 {
