@@ -61,7 +61,7 @@ func (a *API) actions() []action {
 		{"history/queryTeamMsg.action", unsupported(noHistory)},
 		{"history/queryChatroomMsg.action", unsupported(noHistory)},
 		{"chatroom/deleteHistoryMessage.action", unsupported(noHistory)},
-		{"history/querySessionList.action", unsupported(noHistory)},
+		{"history/querySessionList.action", form(a.querySessionList)},
 		{"history/queryBroadcastMsgById.action", unsupported(noHistory)},
 		{"history/queryBroadcastMsg.action", unsupported(noHistory)},
 		{"history/queryUserEvents.action", unsupported(noHistory)},

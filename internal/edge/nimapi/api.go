@@ -22,6 +22,7 @@ import (
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/presence"
+	"hongyan/internal/im/session"
 	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
 )
@@ -40,6 +41,7 @@ type Config struct {
 	Apps     *app.Service
 	Accounts *account.Service
 	Messages *message.Service
+	Sessions *session.Service
 	Presence *presence.Directory
 
 	Subscriptions *subscription.Service

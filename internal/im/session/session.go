@@ -26,6 +26,8 @@ type Store interface {
 	MarkRead(ctx context.Context, app, accid string, acks []Ack) ([]Ack, error)
 	// Acks returns all of the account's acks.
 	Acks(ctx context.Context, app, accid string) ([]Ack, error)
+
+	CloudStore // the session lists that the server keeps (cloud.go)
 }
 
 // Service marks conversations as read and tells the other devices.

@@ -193,7 +193,6 @@ scenario('custom notifications', { pending: 'custom notifications', kinds: NODE_
 });
 
 scenario('sticky sessions', {
-  pending: 'sticky sessions',
   kinds: NODE_KINDS,
   proves: [
     'nim/cmd/nimAddStickTopSession', 'nim/cmd/nimUpdateStickTopSession', 'nim/cmd/nimDeleteStickTopSession', 'nim/cmd/nimSyncStickTopSessions',
@@ -218,7 +217,6 @@ scenario('sticky sessions', {
 });
 
 scenario('session list kept by the server', {
-  pending: 'session list',
   kinds: NODE_KINDS,
   proves: [
     'nim/cmd/nimQueryCloudSessionList', 'nim/cmd/nimQueryCloudSession', 'nim/cmd/nimUpdateCloudSession',

@@ -161,7 +161,7 @@ scenario('msg/markReadMsg is a receipt', { kinds: MINI, proves: ['rest/msg/markR
   assert.equal(Number(receipt.msgReceiptTime), sent.time);
 });
 
-scenario('history/querySessionList is the client\'s session list', { pending: 'session list', kinds: ['mini-0.17.2'], proves: ['rest/history/querySessionList', 'rest/msg/delRoamSession'] }, async (ctx) => {
+scenario('history/querySessionList is the client\'s session list', { kinds: ['mini-0.17.2'], proves: ['rest/history/querySessionList', 'rest/msg/delRoamSession'] }, async (ctx) => {
   const { a, b, alice } = await pair(ctx);
   await alice.sendText(b, 'hello');
   const { data } = await ok('history/querySessionList', { accid: a.accid });

@@ -9,6 +9,7 @@ import (
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/session"
 )
 
 // Scenes as deletions count them (docs/protocol/nim-core.md sections 5.8 and 5.12).
@@ -149,7 +150,7 @@ func clearedTo(me string, c *message.Cleared) nimwire.ClearedHistory {
 func (p *Product) deleteRoaming(ctx context.Context, s *gateway.Session, req *nimwire.DeleteRoamingMsgsRequest) (*gateway.None, error) {
 	var convs []im.ConvKey
 	for _, id := range req.Ids {
-		if conv, ok := sessionConv(s.Accid(), id); ok {
+		if conv, ok := session.ParseID(s.Accid(), id); ok {
 			convs = append(convs, conv)
 		}
 	}

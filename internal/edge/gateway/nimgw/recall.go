@@ -2,7 +2,6 @@ package nimgw
 
 import (
 	"context"
-	"strconv"
 
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/wire"
@@ -25,12 +24,12 @@ func (p *Product) messageRows() []gateway.Row {
 
 // messageEvents are the events of what is done to messages after they were sent.
 func (p *Product) messageEvents() map[im.EventKind]eventFunc {
-	return map[im.EventKind]eventFunc{
-		message.EventRecall:  p.onRecall,
-		message.EventReceipt: p.onReceipt,
-		message.EventDeleted: p.onDeleted,
-		message.EventCleared: p.onCleared,
-	}
+	t := p.sessionEvents()
+	t[message.EventRecall] = p.onRecall
+	t[message.EventReceipt] = p.onReceipt
+	t[message.EventDeleted] = p.onDeleted
+	t[message.EventCleared] = p.onCleared
+	return t
 }
 
 // recallMsg is 7-13 (docs/protocol/nim-core.md section 5.7).
@@ -137,30 +136,3 @@ func (p *Product) ackRecalls(ctx context.Context, s *gateway.Session, ids []int6
 
 // broadcasts is 4-16.
 func (r *syncRun) broadcasts(context.Context) error { return nil }
-
-// sessionConv reads a session id of a client: "p2p|bob", "team|123" and
-// "super_team|123" or "superTeam|123".
-func sessionConv(me, id string) (im.ConvKey, bool) {
-	for i := range id {
-		if id[i] != '|' {
-			continue
-		}
-		kind, target := id[:i], id[i+1:]
-		if kind == "p2p" {
-			to, ok := im.NormalizeAccid(target)
-			return im.P2PKey(me, to), ok
-		}
-		tid, err := strconv.ParseInt(target, 10, 64)
-		if err != nil || tid <= 0 {
-			return "", false
-		}
-		switch kind {
-		case "team":
-			return im.TeamKey(tid), true
-		case "super_team", "superTeam":
-			return im.SuperTeamKey(tid), true
-		}
-		return "", false
-	}
-	return "", false
-}
