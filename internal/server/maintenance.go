@@ -12,6 +12,9 @@ const (
 	// maintainChunk keeps each deletion short: messages wait behind it.
 	maintainChunk = 500
 	maintainPause = 20 * time.Millisecond
+	// teamTombstones is how long ended memberships are told of
+	// (docs/protocol/nim-social.md section 4.2).
+	teamTombstones = 30 * 24 * time.Hour
 )
 
 // maintain deletes what has outlived its purpose, until ctx ends.
@@ -30,6 +33,9 @@ func (s *Server) maintain(ctx context.Context) {
 		}
 		if err := s.forgetClientIDs(ctx, hours); err != nil && ctx.Err() == nil {
 			s.log.Error("delete old client ids", "err", err)
+		}
+		if err := s.store.TrimTeams(ctx, time.Now().Add(-teamTombstones).UnixMilli()); err != nil && ctx.Err() == nil {
+			s.log.Error("delete ended team memberships", "err", err)
 		}
 	}
 }

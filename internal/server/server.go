@@ -30,6 +30,7 @@ import (
 	"hongyan/internal/im/session"
 	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
+	"hongyan/internal/im/team"
 	"hongyan/internal/infra/bus"
 	"hongyan/internal/infra/cert"
 	"hongyan/internal/infra/hook"
@@ -76,6 +77,7 @@ type Server struct {
 	messages *message.Service
 	notices  *notice.Service
 	friends  *friend.Service
+	teams    *team.Service
 	gateway  *gateway.Gateway
 	cluster  *presence.Cluster
 	bus      *bus.Bus
@@ -135,6 +137,10 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.notices = notice.New(s.store, s.store.IDs(), s.bus, clock)
 	s.friends = friend.New(s.store, s.accounts, s.notices, s.bus, clock)
 	s.messages.WithRelations(s.friends)
+	s.teams = team.New(team.Config{Store: s.store, Accounts: s.accounts, Messages: s.messages, Bus: s.bus, Clock: clock, IDs: s.store.IDs(), Log: log,
+		Attach: nimgw.TeamAttach, Notify: nimgw.TeamNotify(s.notices)})
+	s.messages.SetGate(s.teams)
+	s.messages.SetTeams(s.teams.ForMessages())
 	sessions := session.New(s.store, s.bus, clock)
 	loginLog := account.NewLoginLog(s.accounts, s.store.IDs())
 	s.subscriptions = s.newSubscriptions(dir)
@@ -144,7 +150,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 		return err
 	}
 	addr := clientAddr{cfg}
-	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Notices: s.notices, Directory: dir, Bus: s.bus,
+	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Teams: s.teams, Notices: s.notices, Directory: dir, Bus: s.bus,
 		Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: device.New(s.store, clock), Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
 	s.gateway = gateway.New(gateway.Config{Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
@@ -208,6 +214,7 @@ func (s *Server) Start(ctx context.Context) error {
 
 // event is every event of the bus.
 func (s *Server) event(ev im.Event) {
+	s.teams.Observe(ev)
 	if s.cluster.Observe(ev) {
 		s.subscriptions.Observe(ev)
 		s.gateway.Handle(ev)

@@ -20,6 +20,7 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/presence"
+	"hongyan/internal/im/team"
 )
 
 // Product is what one SDK product (NIM, QChat, Chatroom) adds to the gateway.
@@ -72,6 +73,7 @@ type Gateway struct {
 	packets  *packetPool
 	pool     *pool
 	hub      *hub
+	rooms    *rooms
 	lost     *lostClients
 	products []Product
 	tables   map[string]map[wire.ID]*boundRow
@@ -96,7 +98,7 @@ type boundRow struct {
 func New(c Config, products ...Product) *Gateway {
 	ctx, stop := context.WithCancel(context.Background())
 	g := &Gateway{cfg: c, log: c.Log, metrics: newMetrics(c.Metrics), buffers: newBufferPool(), packets: newPacketPool(),
-		hub: newHub(), lost: newLostClients(), products: products, tables: map[string]map[wire.ID]*boundRow{}, firsts: map[wire.ID]*boundRow{},
+		hub: newHub(), rooms: newRooms(), lost: newLostClients(), products: products, tables: map[string]map[wire.ID]*boundRow{}, firsts: map[wire.ID]*boundRow{},
 		ctx: ctx, stop: stop, sessions: map[*Session]struct{}{}}
 	g.pool = &pool{tasks: make(chan task), gw: g}
 	for _, p := range products {
@@ -106,7 +108,7 @@ func New(c Config, products ...Product) *Gateway {
 			if old := t[r.Command.ID()]; old == nil || old.Push {
 				t[r.Command.ID()] = b
 			}
-			if old := g.firsts[r.Command.ID()]; old == nil || !old.BeforeLogin {
+			if old := g.firsts[r.Command.ID()]; old == nil || old.Push || !old.BeforeLogin && !b.Push {
 				g.firsts[r.Command.ID()] = b
 			}
 		}
@@ -291,6 +293,7 @@ func (g *Gateway) offline(s *Session, r Reason) {
 		g.lost.put(lostKey{l.Device.Key(), l.Client}, s.live.received(), g.nowMs())
 	}
 	g.hub.remove(l.Device.Key(), s)
+	s.leaveRooms()
 	g.metrics.logins.Dec()
 	if g.cfg.Directory.Remove(l.Device) {
 		down := *l.Device
@@ -304,9 +307,17 @@ func (g *Gateway) offline(s *Session, r Reason) {
 	}
 }
 
-// Handle delivers an event of the bus to the sessions it is addressed to.
+// Handle delivers an event of the bus to the sessions it is addressed to: those
+// of an account, or those in a conversation when it names no account.
 func (g *Gateway) Handle(ev im.Event) {
+	if ev.Kind == team.EventRoom {
+		g.roomChanged(ev)
+		return
+	}
 	sessions := g.hub.of(ev.App, ev.To)
+	if ev.To == "" && ev.Conv != "" {
+		sessions = g.rooms.of(ev.App, ev.Conv)
+	}
 	if len(sessions) == 0 || len(sessions) == 1 && sessions[0].ID == ev.Origin {
 		return
 	}

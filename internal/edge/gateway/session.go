@@ -46,7 +46,8 @@ type Session struct {
 	// Set once by Login, read by handlers afterwards.
 	login atomic.Pointer[Login]
 
-	live liveState
+	live  liveState
+	rooms sessionRooms
 }
 
 // Login is what a session is after its login.

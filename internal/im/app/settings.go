@@ -40,6 +40,14 @@ type Settings struct {
 	RelationMax   int64
 	DedupHours    int64
 
+	TeamMembersMax      int64
+	SuperTeamMembersMax int64
+	TeamsCreatedMax     int64
+	TeamsJoinedMax      int64
+	TeamManagersMax     int64
+	TeamInviteDays      int64
+	TeamReceiptMax      int64
+
 	OfflineDays       int64
 	OfflinePerSession int64
 	OfflineMax        int64
@@ -170,6 +178,13 @@ func settingTable() []Setting {
 		{"notice_offline_max", "1000", "notifications", "newest system notifications that wait for one account", num(func(s *Settings) *int64 { return &s.NoticeOfflineMax }, 1, 5000)},
 		{"friend_max", "3000", "friends", "friends of one account; more get 419", num(func(s *Settings) *int64 { return &s.FriendMax }, 1, 100000)},
 		{"relation_max", "3000", "accounts", "entries of one black or mute list; more get 419", num(func(s *Settings) *int64 { return &s.RelationMax }, 1, 100000)},
+		{"team_members_max", "200", "members", "highest level (capacity) of a team", num(func(s *Settings) *int64 { return &s.TeamMembersMax }, 2, 100000)},
+		{"super_team_members_max", "10000", "members", "highest level of a super team", num(func(s *Settings) *int64 { return &s.SuperTeamMembersMax }, 2, 1000000)},
+		{"teams_created_max", "100", "teams", "live teams that one account owns when it makes another (806)", num(func(s *Settings) *int64 { return &s.TeamsCreatedMax }, 1, 1000000)},
+		{"teams_joined_max", "5000", "teams", "teams, and super teams, that one account is in", num(func(s *Settings) *int64 { return &s.TeamsJoinedMax }, 1, 1000000)},
+		{"team_managers_max", "50", "managers", "managers of one team (815)", num(func(s *Settings) *int64 { return &s.TeamManagersMax }, 0, 10000)},
+		{"team_invite_days", "7", "days", "how long applications and invitations wait for an answer (508)", num(func(s *Settings) *int64 { return &s.TeamInviteDays }, 1, 30)},
+		{"team_receipt_max_members", "0", "members", "largest team with read receipts (814); 0 = no limit", num(func(s *Settings) *int64 { return &s.TeamReceiptMax }, 0, 1000000)},
 		{"roaming_days", "7", "days", "how far roaming reaches back", num(func(s *Settings) *int64 { return &s.RoamingDays }, 1, 3650)},
 		{"roaming_sessions", "100", "conversations", "most recent conversations that roam", num(func(s *Settings) *int64 { return &s.RoamingSessions }, 1, 10000)},
 		{"roaming_per_session", "100", "messages", "newest messages of each", num(func(s *Settings) *int64 { return &s.RoamingPerSession }, 1, 1000)},

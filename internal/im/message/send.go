@@ -22,6 +22,7 @@ type Service struct {
 	acks     *Acks
 	rate     *sendRate
 	teams    Teams // nil: there are none
+	gate     Gate  // nil: nobody may send into teams
 
 	relations Relations // nil: nobody is blocked, everybody may write
 }
@@ -136,13 +137,25 @@ func (s *Service) refuse(m *Message, done func(m *Message, err error)) error {
 	}})
 }
 
+// Committed tells of messages that another package had stored in a write of its
+// own. It is called after the commit on the committer's goroutine.
+func (s *Service) Committed(msgs ...*Message) { s.committed(msgs) }
+
 // committed tells the nodes of a batch: the receivers' devices, and the
-// senders' other devices unless they asked for no copy. What an account sent
+// senders' other devices unless they asked for no copy. A team's message is one
+// event for the conversation, however many members it has. What an account sent
 // itself counts as delivered to it, or its own messages would leave holes in
 // its delivery state.
 func (s *Service) committed(batch []*Message) {
 	events := make([]im.Event, 0, 2*len(batch))
 	for _, m := range batch {
+		if m.Scene != im.SceneP2P {
+			if m.Scene == im.SceneTeam { // super teams keep no delivery state
+				s.acks.add(m.App, m.From, m.Conv, m.Seq)
+			}
+			events = append(events, im.Event{Kind: im.EventMessage, App: m.App, Conv: m.Conv, Seq: m.Seq, ID: m.ID, Origin: m.origin, Body: Encode(m)})
+			continue
+		}
 		s.acks.add(m.App, m.From, m.Conv, m.Seq)
 		if m.Scene == im.SceneP2P && m.To != m.From && !m.VisibleTo(m.To) {
 			s.acks.add(m.App, m.To, m.Conv, m.Seq) // nothing to wait for

@@ -23,6 +23,9 @@ type Store interface {
 	// Conversations returns the account's conversations, newest first, with its
 	// delivery state in each.
 	Conversations(ctx context.Context, app, accid string, limit int) ([]ConvState, error)
+	// Memberships returns the account's view of the conversations of its teams,
+	// ended memberships included, newest message first.
+	Memberships(ctx context.Context, app, accid string) ([]Membership, error)
 	// Page returns messages of one conversation, newest first unless q.Ascending.
 	Page(ctx context.Context, app string, conv im.ConvKey, q PageQuery) ([]*Message, error)
 	// Locate finds the conversation and sequence of messages by id; unknown ids
@@ -51,6 +54,7 @@ type ConvState struct {
 	LastSeq   int64 // newest message of the conversation
 	LastTime  int64 // its time, ms
 	Delivered SeqSet
+	Span      *Span // teams: what the account may be sent; nil = everything
 }
 
 // PageQuery selects messages of a conversation. Times are ms, inclusive; 0 is open.

@@ -17,6 +17,10 @@ type SyncRequest struct {
 	Offline bool  // the offline queue: what no device of the account has received
 	Roaming bool  // recent messages that some device has received
 	SinceMs int64 // roaming only: messages with a greater time; 0 = all
+	// SuperRoaming and SuperSinceMs are Roaming and SinceMs for super teams,
+	// which have no offline queue.
+	SuperRoaming bool
+	SuperSinceMs int64
 	// Watermark is an id from Service.Watermark taken after the device was
 	// registered for live delivery: newer messages of this node arrive live.
 	Watermark int64
@@ -28,6 +32,7 @@ type SyncResult struct {
 	Offline []*Message   // oldest first
 	Roaming [][]*Message // one conversation each, newest first
 	More    []im.ConvKey // conversations with more roaming than was given
+	Super   [][]*Message // roaming of super teams, as Roaming
 }
 
 // Watermark returns an id: every message of this node up to it can be read.
@@ -37,7 +42,7 @@ func (s *Service) Watermark() int64 { return s.store.Watermark() }
 // of the two, never in both (docs/protocol/nim-core.md rule 6).
 func (s *Service) Sync(ctx context.Context, r SyncRequest) (*SyncResult, error) {
 	out := &SyncResult{}
-	if !r.Offline && !r.Roaming {
+	if !r.Offline && !r.Roaming && !r.SuperRoaming {
 		return out, nil
 	}
 	if err := s.acks.FlushAccount(ctx, r.App.Key, r.Accid); err != nil {
@@ -51,6 +56,11 @@ func (s *Service) Sync(ctx context.Context, r SyncRequest) (*SyncResult, error) 
 	if err != nil {
 		return nil, err
 	}
+	teams, err := s.store.Memberships(ctx, r.App.Key, r.Accid)
+	if err != nil {
+		return nil, err
+	}
+	convs = withSpans(convs, teams)
 	roamed := 0
 	for _, c := range convs {
 		offline := r.Offline && c.Delivered.Prefix() < c.LastSeq && c.LastTime >= offlineFrom
@@ -69,10 +79,8 @@ func (s *Service) Sync(ctx context.Context, r SyncRequest) (*SyncResult, error) 
 		a, b := out.Offline[i], out.Offline[j]
 		return a.Time < b.Time || a.Time == b.Time && a.ID < b.ID
 	})
-	if n := len(out.Offline) - int(set.OfflineMax); n > 0 {
-		out.Offline = out.Offline[n:]
-	}
-	return out, nil
+	out.Offline = newestP2P(out.Offline, int(set.OfflineMax))
+	return out, s.syncSuperTeams(ctx, r, teams, out)
 }
 
 // maxSyncConversations bounds one account's sync; a queue that waits in an
@@ -94,6 +102,9 @@ func (s *Service) syncConversation(ctx context.Context, r SyncRequest, c ConvSta
 		from = roamFrom
 	}
 	q.FromTime = from
+	if c.Span != nil {
+		c.Span.bound(&q)
+	}
 	for {
 		page, err := s.store.Page(ctx, r.App.Key, c.Conv, q)
 		if err != nil {
@@ -102,6 +113,9 @@ func (s *Service) syncConversation(ctx context.Context, r SyncRequest, c ConvSta
 		for _, m := range page {
 			if m.ID > r.Watermark && im.IDNode(m.ID) == r.Node {
 				continue // on its way live
+			}
+			if c.Span != nil && !c.Span.Contains(m.Seq) {
+				continue // sent while it was no member
 			}
 			waiting := m.From != r.Accid && !m.Flags.Has(NoOffline) && !c.Delivered.Contains(m.Seq) && m.Time >= offlineFrom
 			switch {

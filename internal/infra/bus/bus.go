@@ -26,8 +26,8 @@ import (
 )
 
 const (
-	// workers deliver events; all events to one account go through one of them,
-	// in order.
+	// workers deliver events; all events to one account, or to one conversation
+	// without an account, go through one of them, in order.
 	workers = 8
 	// workerQueue bounds what waits for a worker. When it is full the
 	// subscription waits, and then NATS's own bound below applies.
@@ -195,7 +195,11 @@ func (b *Bus) receive(m *nats.Msg) {
 			return
 		}
 		data = rest
-		b.queues[shard(e.App, e.To)] <- e
+		lane := e.To
+		if lane == "" {
+			lane = string(e.Conv)
+		}
+		b.queues[shard(e.App, lane)] <- e
 	}
 }
 

@@ -39,6 +39,10 @@ func (p *Product) onMessage(ev im.Event, sessions []*gateway.Session) {
 		p.c.Log.Error("message event", "err", err)
 		return
 	}
+	if m.Scene != im.SceneP2P {
+		p.onTeamMessage(ev, m, sessions)
+		return
+	}
 	var frame []byte
 	others(ev, sessions, func(s *gateway.Session) {
 		mine := m.From == ev.To

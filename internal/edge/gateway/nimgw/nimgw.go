@@ -25,6 +25,7 @@ import (
 	"hongyan/internal/im/session"
 	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
+	"hongyan/internal/im/team"
 )
 
 // Name is the product's name in dispatch tables.
@@ -36,6 +37,7 @@ type Config struct {
 	Accounts *account.Service
 	Messages *message.Service
 	Sessions *session.Service
+	Teams    *team.Service
 
 	Subscriptions *subscription.Service
 	Signaling     *signaling.Service

@@ -19,8 +19,11 @@ const maxSyncFrame = 100
 // Events wait while it runs.
 func (p *Product) sync(ctx context.Context, s *gateway.Session, req *nimwire.SyncRequest, reply func(wire.REncoder, error)) error {
 	s.Hold()
+	err := p.enterRooms(ctx, s) // before the watermark: what comes later comes live
 	r := &syncRun{p: p, s: s, ask: &req.Sync, startMs: p.c.Clock.NowMs(), watermark: p.c.Messages.Watermark()}
-	err := r.run(ctx)
+	if err == nil {
+		err = r.run(ctx)
+	}
 	// 5-1 is always answered, whatever happened: there is no client timer for it
 	// and nothing goes on without (docs/protocol/nim-core.md rule 10).
 	s.GoLive(r.contained, r.offline, func() {
@@ -39,6 +42,7 @@ type syncRun struct {
 
 	contained []*message.Message // messages that were sent
 	offline   []*message.Message // those of them the client acknowledges
+	super     [][]*message.Message
 }
 
 // run answers the categories that were asked for, in the order of
@@ -106,10 +110,12 @@ func (r *syncRun) messages(ctx context.Context) error {
 	res, err := r.p.c.Messages.Sync(ctx, message.SyncRequest{
 		App: r.s.App(), Accid: r.s.Accid(), Offline: a.OfflineMsgs.IsSet(), Roaming: a.RoamingMsgs.IsSet(),
 		SinceMs: max(a.RoamingMsgs.Int(), r.s.Login().ResumeMs), Watermark: r.watermark, Node: r.p.c.Node,
+		SuperRoaming: a.SuperTeamRoamingMsgs.IsSet(), SuperSinceMs: max(a.SuperTeamRoamingMsgs.Int(), r.s.Login().ResumeMs),
 	})
 	if err != nil {
 		return err
 	}
+	r.super = res.Super
 	for _, msgs := range res.Roaming {
 		r.contained = append(r.contained, msgs...)
 		r.send(nimwire.SyncRoamingMsgs, &nimwire.SyncRoamingMsgsResponse{Msgs: messagesTo(msgs)})

@@ -1,0 +1,101 @@
+package message
+
+import (
+	"context"
+	"sort"
+
+	"hongyan/internal/im"
+)
+
+// withSpans gives the conversations of teams what their member may be sent. A
+// conversation that is left counts as old as the leaving. Teams of which nothing
+// is known any more are left out.
+func withSpans(convs []ConvState, teams []Membership) []ConvState {
+	byConv := make(map[im.ConvKey]*Span, len(teams))
+	for i := range teams {
+		byConv[teams[i].Conv] = &teams[i].Span
+	}
+	out, moved := convs[:0], false
+	for _, c := range convs {
+		if c.Conv.Scene() != im.SceneP2P {
+			if c.Span = byConv[c.Conv]; c.Span == nil {
+				continue
+			}
+			if c.Span.Left > 0 && c.Span.Left < c.LastSeq {
+				c.LastSeq, c.LastTime, moved = c.Span.Left, min(c.LastTime, c.Span.LeftMs), true
+			}
+		}
+		out = append(out, c)
+	}
+	if moved {
+		sort.SliceStable(out, func(i, j int) bool { return out[i].LastTime > out[j].LastTime })
+	}
+	return out
+}
+
+// bound narrows a query to what a member may have been sent.
+func (s *Span) bound(q *PageQuery) {
+	if len(s.Past) == 0 {
+		q.MinSeq = s.Joined - 1
+	}
+	if s.Left > 0 {
+		q.MaxSeq = s.Left + 1
+	}
+}
+
+// newestP2P keeps the newest most of the p2p messages and everything of teams,
+// which are bounded per conversation only (docs/protocol/nim-core.md section 4.4).
+func newestP2P(msgs []*Message, most int) []*Message {
+	n := 0
+	for _, m := range msgs {
+		if m.Scene == im.SceneP2P {
+			n++
+		}
+	}
+	if n <= most {
+		return msgs
+	}
+	out := msgs[:0]
+	for _, m := range msgs {
+		if m.Scene == im.SceneP2P {
+			if n > most {
+				n--
+				continue
+			}
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// syncSuperTeams computes the roaming of super teams: they have no offline queue
+// and keep no delivery state (docs/protocol/nim-core.md section 4.4).
+func (s *Service) syncSuperTeams(ctx context.Context, r SyncRequest, teams []Membership, out *SyncResult) error {
+	if !r.SuperRoaming {
+		return nil
+	}
+	set := &r.App.Settings
+	from := max(s.clock.NowMs()-set.RoamingDays*dayMs, r.SuperSinceMs+1)
+	var convs []ConvState
+	for i := range teams {
+		if t := &teams[i]; t.Conv.Scene() == im.SceneSuperTeam {
+			convs = append(convs, ConvState{Conv: t.Conv, LastSeq: t.LastSeq, LastTime: t.LastTime})
+		}
+	}
+	plain := &SyncResult{}
+	roamed := 0
+	r.Offline = false
+	for _, c := range withSpans(convs, teams) {
+		if c.LastTime < from {
+			continue
+		}
+		if roamed++; roamed > int(set.RoamingSessions) {
+			break
+		}
+		if err := s.syncConversation(ctx, r, c, false, true, 0, from, plain); err != nil {
+			return err
+		}
+	}
+	out.Super = plain.Roaming
+	return nil
+}

@@ -1,0 +1,96 @@
+package team
+
+import (
+	"context"
+
+	"hongyan/internal/im"
+)
+
+// tombstoneMs is how long ended memberships are told of; a client that was away
+// longer gets the whole list (docs/protocol/nim-social.md section 4.2).
+const tombstoneMs = 30 * dayMs
+
+// OverlapMs is how far an incremental list reaches behind its time tag: another
+// node's clock may be behind, and a record that comes twice does no harm.
+const OverlapMs = 5000
+
+// Get returns a live team, or 803. Anybody may read it.
+func (s *Service) Get(ctx context.Context, app string, k Kind, tid int64) (*Team, error) {
+	found, err := s.c.Store.Teams(ctx, app, []im.ConvKey{k.Key(tid)})
+	if err != nil {
+		return nil, err
+	}
+	t := found[k.Key(tid)]
+	if t == nil || !t.Valid {
+		return nil, errNotFound()
+	}
+	return t, nil
+}
+
+// GetMany returns the live ones of teams and the ids of the others.
+func (s *Service) GetMany(ctx context.Context, app string, k Kind, tids []int64) (teams []*Team, missing []int64, err error) {
+	if len(tids) > maxAccounts {
+		return nil, nil, im.Errorf(im.CodeBadParam, "at most %d teams", maxAccounts)
+	}
+	convs := make([]im.ConvKey, len(tids))
+	for i, tid := range tids {
+		convs[i] = k.Key(tid)
+	}
+	found, err := s.c.Store.Teams(ctx, app, convs)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, c := range convs {
+		if t := found[c]; t != nil && t.Valid {
+			teams = append(teams, t)
+		} else {
+			missing = append(missing, tids[i])
+		}
+	}
+	return teams, missing, nil
+}
+
+// Of returns an account's teams. With a time tag only what changed since, ended
+// memberships and dismissed teams included; whole says that the list is complete.
+func (s *Service) Of(ctx context.Context, app, accid string, k Kind, sinceMs int64) (list []Entry, whole bool, err error) {
+	if sinceMs > 0 && s.c.Clock.NowMs()-sinceMs > tombstoneMs-dayMs {
+		sinceMs = 0
+	}
+	if sinceMs > 0 {
+		sinceMs = max(1, sinceMs-OverlapMs)
+	}
+	list, err = s.c.Store.TeamsOf(ctx, app, accid, k, sinceMs)
+	return list, sinceMs == 0, err
+}
+
+// Convs returns the conversations of all the teams an account is in.
+func (s *Service) Convs(ctx context.Context, app, accid string) ([]im.ConvKey, error) {
+	var out []im.ConvKey
+	for _, k := range []Kind{Normal, Super} {
+		list, err := s.c.Store.TeamsOf(ctx, app, accid, k, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range list {
+			out = append(out, e.Team.Conv())
+		}
+	}
+	return out, nil
+}
+
+// Members returns members of a team to one of them: 803, 804.
+func (s *Service) Members(ctx context.Context, app, reader string, k Kind, tid int64, q MemberQuery) ([]*Member, error) {
+	if err := s.Check(ctx, app, reader, k, tid); err != nil {
+		return nil, err
+	}
+	return s.c.Store.Members(ctx, app, k.Key(tid), q)
+}
+
+// Check refuses with 803 or 804 unless accid is a member of a live team.
+func (s *Service) Check(ctx context.Context, app, accid string, k Kind, tid int64) error {
+	t, m, err := s.gate.look(ctx, app, k.Key(tid), accid)
+	if err != nil {
+		return err
+	}
+	return t.allows(m, OpRead)
+}
