@@ -78,6 +78,7 @@ type Server struct {
 	notices  *notice.Service
 	friends  *friend.Service
 	teams    *team.Service
+	customs  *notice.Sender
 	gateway  *gateway.Gateway
 	cluster  *presence.Cluster
 	bus      *bus.Bus
@@ -137,6 +138,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.notices = notice.New(s.store, s.store.IDs(), s.bus, clock)
 	s.friends = friend.New(s.store, s.accounts, s.notices, s.bus, clock)
 	s.messages.WithRelations(s.friends)
+	s.customs = notice.NewSender(s.notices, s.accounts, s.friends, nil)
 	s.teams = team.New(team.Config{Store: s.store, Accounts: s.accounts, Messages: s.messages, Bus: s.bus, Clock: clock, IDs: s.store.IDs(), Log: log,
 		Attach: nimgw.TeamAttach, Notify: nimgw.TeamNotify(s.notices)})
 	s.messages.SetGate(s.teams)
@@ -165,7 +167,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 		s.subscriptions.Gone(&lost)
 	})
 	s.changes = newChanges(s)
-	rest := nimapi.New(nimapi.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Bus: s.bus, Clock: clock, Log: log,
+	rest := nimapi.New(nimapi.Config{Friends: s.friends, CustomNotices: s.customs, Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Bus: s.bus, Clock: clock, Log: log,
 		Metrics: registry, TrustedIP: addr.ip, PublicURL: "https://" + public})
 	s.web = newWeb(cfg, log, certs, router{
 		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest, files: s.files.handler,

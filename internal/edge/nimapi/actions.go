@@ -2,10 +2,7 @@ package nimapi
 
 // Why endpoints are not served. The texts reach callers as `desc` of code 514.
 const (
-	noFriends     = "friend relations are not available on this server"
-	noRelations   = "black and mute lists are not available on this server"
 	noMsgOps      = "this message operation is not available on this server"
-	noNotices     = "custom system notifications are not available on this server"
 	noHistory     = "this history query is not available on this server"
 	noFiles       = "uploads through the server API are not available on this server"
 	noJobs        = "file jobs are not available on this server"
@@ -34,14 +31,14 @@ func (a *API) actions() []action {
 		{"user/getUinfos.action", form(a.userGetUinfos)},
 		{"user/updateUinfo.action", form(a.userUpdateUinfo)},
 
-		{"friend/add.action", unsupported(noFriends)},
-		{"friend/update.action", unsupported(noFriends)},
-		{"friend/delete.action", unsupported(noFriends)},
-		{"friend/get.action", unsupported(noFriends)},
-		{"friend/getByAccid.action", unsupported(noFriends)},
+		{"friend/add.action", form(a.friendAdd)},
+		{"friend/update.action", form(a.friendUpdate)},
+		{"friend/delete.action", form(a.friendDelete)},
+		{"friend/get.action", form(a.friendGet)},
+		{"friend/getByAccid.action", form(a.friendGetByAccid)},
 
-		{"user/setSpecialRelation.action", unsupported(noRelations)},
-		{"user/listBlackAndMuteList.action", unsupported(noRelations)},
+		{"user/setSpecialRelation.action", form(a.setSpecialRelation)},
+		{"user/listBlackAndMuteList.action", form(a.listRelations)},
 
 		{"msg/sendMsg.action", form(a.sendMsg)},
 		{"msg/sendBatchMsg.action", form(a.sendBatchMsg)},
@@ -54,8 +51,8 @@ func (a *API) actions() []action {
 		{"msg/broadcastMsg.action", unsupported(noMsgOps)},
 		{"history/delBroadcastMsgById.action", unsupported(noMsgOps)},
 
-		{"msg/sendAttachMsg.action", unsupported(noNotices)},
-		{"msg/sendBatchAttachMsg.action", unsupported(noNotices)},
+		{"msg/sendAttachMsg.action", form(a.sendAttachMsg)},
+		{"msg/sendBatchAttachMsg.action", form(a.sendBatchAttachMsg)},
 
 		{"history/querySessionMsg.action", form(a.querySessionMsg)},
 		{"history/queryTeamMsg.action", unsupported(noHistory)},

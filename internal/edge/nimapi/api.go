@@ -20,7 +20,9 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
 	"hongyan/internal/im/session"
 	"hongyan/internal/im/signaling"
@@ -43,6 +45,9 @@ type Config struct {
 	Messages *message.Service
 	Sessions *session.Service
 	Presence *presence.Directory
+
+	Friends       *friend.Service
+	CustomNotices *notice.Sender
 
 	Subscriptions *subscription.Service
 	Signaling     *signaling.Service

@@ -86,8 +86,14 @@ func (a *API) sendMsg(ctx context.Context, c *Call, p sendParams) (Result, error
 	if _, err := a.mustExist(ctx, c.App.Key, p.From, to); err != nil {
 		return nil, err
 	}
-	if p.CheckFriend && p.From != to {
-		return nil, im.Errorf(im.CodeForbidden, "not friends")
+	if p.CheckFriend {
+		friends, err := a.Friends.AreFriends(ctx, c.App.Key, p.From, to)
+		if err != nil {
+			return nil, err
+		}
+		if !friends {
+			return nil, im.Errorf(im.CodeForbidden, "not friends")
+		}
 	}
 	m.From, m.To = p.From, to
 	if err := a.commit(ctx, c.App, m); err != nil {

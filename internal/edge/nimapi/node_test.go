@@ -25,7 +25,9 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
 	"hongyan/internal/infra/bus"
 	"hongyan/internal/infra/sqlstore"
@@ -40,6 +42,7 @@ type node struct {
 	apps     *app.Service
 	accounts *account.Service
 	messages *message.Service
+	friends  *friend.Service
 	presence *presence.Directory
 	events   chan im.Event
 	ahead    atomic.Int64 // ms the API's clock runs ahead
@@ -64,11 +67,15 @@ func newNode(t *testing.T) *node {
 	n.apps = app.New(store, clock)
 	n.accounts = account.New(account.Config{Store: store, Clock: clock, TokenKey: hytest.Keys(t).TokenKey()})
 	n.messages = message.New(store, n.accounts, b, clock)
+	notices := notice.New(store, store.IDs(), b, clock)
+	n.friends = friend.New(store, n.accounts, notices, b, clock)
+	n.messages.WithRelations(n.friends)
 	n.presence = presence.NewDirectory(0, clock)
 	if _, err := n.apps.Ensure(ctx, appKey, appSecret, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	n.api = nimapi.New(nimapi.Config{
+		Friends: n.friends, CustomNotices: notice.NewSender(notices, n.accounts, n.friends, nil),
 		Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Bus: b, Clock: clock,
 		Log: log, Metrics: n.metrics, PublicURL: "https://im.example.com:7443",
 	})

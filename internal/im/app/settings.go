@@ -52,6 +52,7 @@ type Settings struct {
 	OfflinePerSession int64
 	OfflineMax        int64
 	NoticeOfflineDays int64
+	NoticeLimit       int64 // characters of a custom notification's attach
 	NoticeOfflineMax  int64
 	RoamingDays       int64
 	RoamingSessions   int64
@@ -174,6 +175,7 @@ func settingTable() []Setting {
 		{"offline_days", "30", "days", "how long an undelivered message waits", num(func(s *Settings) *int64 { return &s.OfflineDays }, 1, 3650)},
 		{"offline_per_session", "100", "messages", "newest offline messages of one conversation", num(func(s *Settings) *int64 { return &s.OfflinePerSession }, 1, 1000)},
 		{"offline_max", "5000", "messages", "newest offline messages of all p2p conversations together", num(func(s *Settings) *int64 { return &s.OfflineMax }, 1, 100000)},
+		{"notice_limit", "4096", "characters", "longest attach of a custom notification", num(func(s *Settings) *int64 { return &s.NoticeLimit }, 1, 100000)},
 		{"notice_offline_days", "30", "days", "how long a system notification waits", num(func(s *Settings) *int64 { return &s.NoticeOfflineDays }, 1, 3650)},
 		{"notice_offline_max", "1000", "notifications", "newest system notifications that wait for one account", num(func(s *Settings) *int64 { return &s.NoticeOfflineMax }, 1, 5000)},
 		{"friend_max", "3000", "friends", "friends of one account; more get 419", num(func(s *Settings) *int64 { return &s.FriendMax }, 1, 100000)},

@@ -7,6 +7,7 @@ package friend
 
 import (
 	"context"
+	"strings"
 	"unicode/utf8"
 
 	"hongyan/internal/im"
@@ -101,9 +102,13 @@ type Store interface {
 	UpdateRelation(ctx context.Context, app, owner, accid string, max int64, change func(*Relation) bool) error
 }
 
-func tooLong(name, text string, limit int) error {
+// checkText refuses texts that are too long, in characters, or cannot be stored.
+func checkText(name, text string, limit int) error {
 	if len(text) > limit && utf8.RuneCountInString(text) > limit {
 		return im.Errorf(im.CodeBadParam, "%s longer than %d characters", name, limit)
+	}
+	if strings.IndexByte(text, 0) >= 0 { // no database keeps it in a text
+		return im.Errorf(im.CodeBadParam, "%s holds a NUL", name)
 	}
 	return nil
 }

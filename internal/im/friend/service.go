@@ -61,10 +61,10 @@ func (s *Service) Ask(ctx context.Context, r Request) error {
 	if r.Kind < Add || r.Kind > Reject {
 		return im.Errorf(im.CodeBadParam, "type must be 1 to 4")
 	}
-	if err := tooLong("greeting", r.Greeting, MaxGreeting); err != nil {
+	if err := checkText("greeting", r.Greeting, MaxGreeting); err != nil {
 		return err
 	}
-	if err := tooLong("serverex", r.ServerExt, MaxServerExt); err != nil {
+	if err := checkText("serverex", r.ServerExt, MaxServerExt); err != nil {
 		return err
 	}
 	if _, err := s.accounts.Get(ctx, r.App.Key, to); err != nil {
@@ -204,7 +204,7 @@ func (s *Service) Update(ctx context.Context, a *app.App, owner, accid string, u
 	}
 	for _, f := range fields {
 		if f.value != nil {
-			if err := tooLong(f.name, *f.value, f.limit); err != nil {
+			if err := checkText(f.name, *f.value, f.limit); err != nil {
 				return nil, err
 			}
 		}

@@ -44,15 +44,16 @@ type Config struct {
 	Devices       *device.Service
 	Proxy         *proxy.Service
 
-	Friends   *friend.Service
-	Notices   *notice.Service
-	Directory *presence.Directory
-	Bus       im.Publisher
-	LoginLog  *account.LoginLog
-	Clock     im.Clock
-	Log       *slog.Logger
-	Node      int
-	LinkAddr  string // host:port that SDKs connect to
+	Friends       *friend.Service
+	CustomNotices *notice.Sender
+	Notices       *notice.Service
+	Directory     *presence.Directory
+	Bus           im.Publisher
+	LoginLog      *account.LoginLog
+	Clock         im.Clock
+	Log           *slog.Logger
+	Node          int
+	LinkAddr      string // host:port that SDKs connect to
 
 	Files *file.Service // nil = files are not served
 }

@@ -11,7 +11,65 @@ import (
 )
 
 // noticeRows are the commands of system notifications.
-func (p *Product) noticeRows() []gateway.Row { return nil }
+func (p *Product) noticeRows() []gateway.Row {
+	return []gateway.Row{
+		gateway.Handle(nimwire.SendCustomSysMsg, p.sendCustom),
+		gateway.Handle(nimwire.SendSuperTeamCustomSysMsg, p.sendSuperTeamCustom),
+	}
+}
+
+// sendCustom is 7-7, p2p and team.
+func (p *Product) sendCustom(ctx context.Context, s *gateway.Session, req *nimwire.SendCustomSysMsgRequest) (*gateway.None, error) {
+	n := customFrom(&req.SysMsg)
+	if n.Type == notice.CustomSuperTeam {
+		return nil, im.Errorf(im.CodeBadParam, "a notification of a super team goes by another command")
+	}
+	return nil, p.custom(ctx, s, n)
+}
+
+// sendSuperTeamCustom is 21-16.
+func (p *Product) sendSuperTeamCustom(ctx context.Context, s *gateway.Session, req *nimwire.SendSuperTeamCustomSysMsgRequest) (*gateway.None, error) {
+	n := customFrom(&req.SysMsg)
+	n.Type = notice.CustomSuperTeam
+	return nil, p.custom(ctx, s, n)
+}
+
+func (p *Product) custom(ctx context.Context, s *gateway.Session, n notice.Notice) error {
+	n.From, n.Origin = s.Accid(), s.ID
+	return p.c.CustomNotices.Send(ctx, notice.Custom{App: s.App(), Notice: n})
+}
+
+// customFrom takes what a sender may choose. Without tag 7 only who is online
+// gets it (docs/protocol/nim-social.md section 8).
+func customFrom(w *nimwire.SysMsg) notice.Notice {
+	n := notice.Notice{
+		Type: -1, To: w.To.String(), Attach: w.Attach.String(), PushContent: w.PushContent.String(), PushPayload: w.PushPayload.String(), Env: w.EnvConfig.String(),
+	}
+	if w.Type.IsSet() {
+		n.Type = notice.Type(w.Type.Int())
+	}
+	if !w.NeedSaveOffline.Bool() {
+		n.Flags |= notice.NoOffline
+	}
+	for _, sw := range noticeSwitches(w) {
+		if sw.tag.IsSet() && !sw.tag.Bool() {
+			n.Flags |= sw.off
+		}
+	}
+	return n
+}
+
+// noticeSwitch pairs a need... tag with the flag that is set when it is 0.
+type noticeSwitch struct {
+	tag *wire.Value
+	off notice.Flags
+}
+
+func noticeSwitches(w *nimwire.SysMsg) []noticeSwitch {
+	return []noticeSwitch{
+		{&w.NeedPush, notice.NoPush}, {&w.NeedPushBadge, notice.NoBadge}, {&w.NeedPushNick, notice.NoPushNick}, {&w.IsRoutable, notice.NoRoute},
+	}
+}
 
 // noticeEvents are the events of system notifications.
 func (p *Product) noticeEvents() map[im.EventKind]eventFunc {
@@ -90,12 +148,7 @@ func noticeTo(n *notice.Notice) nimwire.SysMsg {
 		w.DeletedIdClient, w.DeletedIdServer, w.DeletedMsgTime = text(m.IDClient), number(m.IDServer), number(m.Time)
 		w.DeletedMsgFromNick, w.OpeAccount = text(m.FromNick), text(m.Operator)
 	}
-	for _, sw := range []struct {
-		tag *wire.Value
-		off notice.Flags
-	}{
-		{&w.NeedPush, notice.NoPush}, {&w.NeedPushBadge, notice.NoBadge}, {&w.NeedPushNick, notice.NoPushNick}, {&w.IsRoutable, notice.NoRoute},
-	} {
+	for _, sw := range noticeSwitches(&w) {
 		if n.Flags.Has(sw.off) {
 			*sw.tag = wire.Bool(false)
 		}
