@@ -152,7 +152,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 		return err
 	}
 	addr := clientAddr{cfg}
-	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Teams: s.teams, Notices: s.notices, Directory: dir, Bus: s.bus,
+	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Teams: s.teams, Notices: s.notices, CustomNotices: s.customs, Directory: dir, Bus: s.bus,
 		Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: device.New(s.store, clock), Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
 	s.gateway = gateway.New(gateway.Config{Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
