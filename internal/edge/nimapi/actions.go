@@ -63,10 +63,10 @@ func (a *API) actions() []action {
 		{"history/queryBroadcastMsg.action", unsupported(noHistory)},
 		{"history/queryUserEvents.action", unsupported(noHistory)},
 
-		{"msg/upload.action", unsupported(noFiles)},
-		{"msg/fileUpload.action", unsupported(noFiles)},
+		{"msg/upload.action", a.upload("base64")},
+		{"msg/fileUpload.action", a.upload("file")},
 
-		{"job/nos/del.action", unsupported(noJobs)},
+		{"job/nos/del.action", form(a.nosDel)},
 
 		{"team/create.action", unsupported(noTeams)},
 		{"team/add.action", unsupported(noTeams)},

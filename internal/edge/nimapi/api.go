@@ -20,6 +20,7 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/file"
 	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/notice"
@@ -58,6 +59,8 @@ type Config struct {
 	Metrics   prometheus.Registerer
 	TrustedIP func(*http.Request) string // caller's address; nil = the connection's peer
 	PublicURL string                     // https://host:port, what /srv-sdk/allocate hands out
+
+	Files *file.Service // nil = uploads are not served
 }
 
 // API serves /nimserver/ and /srv-sdk/. It is safe for concurrent use.
@@ -68,6 +71,7 @@ type API struct {
 	limits  *limiter
 	ids     *requestIDs
 	metrics *apiMetrics
+	spools  chan struct{} // capacity maxSpools
 }
 
 // New returns an API. A malformed row of the table panics: it is a fault of the
@@ -82,6 +86,7 @@ func New(c Config) *API {
 	a := &API{
 		Config: c, rows: map[string]*row{},
 		limits: newLimiter(c.Clock), ids: newRequestIDs(c.Clock, maxRequestIDs), metrics: newMetrics(c.Metrics),
+		spools: make(chan struct{}, maxSpools),
 	}
 	for _, r := range a.table() {
 		if a.rows[r.path] != nil {
@@ -98,6 +103,7 @@ type Call struct {
 	App   *app.App
 	ID    string // RequestId of the caller, or one made here; for logs
 	GoSDK bool   // the official Go SDK calls, see server-v1.md section 13
+	spool *spool // the file of an upload
 }
 
 // ServeHTTP answers one request. Everything that is an API call is answered
@@ -157,7 +163,13 @@ func (a *API) call(w http.ResponseWriter, r *http.Request, row *row, c *Call) (R
 		return nil, im.Errorf(im.CodeTooFrequent, "frequency limit exceeded")
 	}
 	var values Values
-	if row.handler.takesForm() {
+	switch {
+	case row.handler.read != nil:
+		defer func() { c.spool.close() }()
+		if values, err = row.handler.read(w, r, c); im.CodeOf(err) == im.CodeTimeout {
+			return nil, err
+		}
+	case row.handler.takesForm():
 		if values, err = readForm(w, r); im.CodeOf(err) == im.CodeTimeout {
 			return nil, err
 		}

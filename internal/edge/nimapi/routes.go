@@ -16,6 +16,9 @@ type Handler struct {
 	run    func(ctx context.Context, c *Call, v Values) (Result, error)
 	open   func(r *http.Request) (Result, error) // without authentication
 	reason string                                // of an endpoint that is not served
+
+	// read takes the body instead of readForm.
+	read func(w http.ResponseWriter, r *http.Request, c *Call) (Values, error)
 }
 
 // takesForm says whether the body is read. An endpoint that is not served

@@ -1,0 +1,4 @@
+package nimapi
+
+// ReadPairs lets tests reach the parser of upload forms.
+var ReadPairs = readPairs

@@ -1,0 +1,201 @@
+package nimapi_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"mime/multipart"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"hongyan/internal/edge/nimapi"
+	"hongyan/internal/hytest"
+	"hongyan/internal/im"
+	"hongyan/internal/im/file"
+	"hongyan/internal/infra/blobstore"
+	"hongyan/internal/infra/thumb"
+)
+
+// withFiles gives the node's API a file service on a directory.
+func withFiles(t *testing.T, n *node) *file.Service {
+	t.Helper()
+	blobs, err := blobstore.Open(t.Context(), "", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := im.Clock(func() time.Time { return time.Now().Add(time.Duration(n.ahead.Load()) * time.Millisecond) })
+	files := file.New(file.Config{Store: n.store, Blobs: blobs, Apps: n.apps, Accounts: n.accounts, Clock: clock,
+		Key: hytest.Keys(t).FileKey(), Sniff: thumb.Sniff, Host: "im.example.com:7443/nos"})
+	n.api = nimapi.New(nimapi.Config{Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Clock: clock, Files: files})
+	return files
+}
+
+// stored returns what the URL of an answer leads to.
+func stored(t *testing.T, files *file.Service, answer string) (*file.File, string) {
+	t.Helper()
+	var a struct {
+		Code int
+		URL  string
+	}
+	if err := json.Unmarshal([]byte(answer), &a); err != nil || a.Code != 200 {
+		t.Fatalf("%s (%v)", answer, err)
+	}
+	object, ok := strings.CutPrefix(a.URL, "https://im.example.com:7443/nos/")
+	if !ok {
+		t.Fatalf("url %s", a.URL)
+	}
+	_, f, err := files.Find(t.Context(), object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := files.Open(t.Context(), f)
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, string(b)
+}
+
+func TestUpload(t *testing.T) {
+	n := newNode(t)
+	files := withFiles(t, n)
+	odd := "\xfb\xff\xfe?>~" // its base64 holds + and /
+	std := base64.StdEncoding.EncodeToString([]byte(odd))
+	for _, c := range []struct{ name, body, want string }{
+		{"padded", "content=" + url.QueryEscape("aGVsbG8="), "hello"},
+		{"without padding", "content=aGVsbG8", "hello"},
+		{"line breaks", "content=aGVs%0D%0AbG8%3D%0A", "hello"},
+		{"plus not encoded", "content=" + std, odd},
+		{"URL alphabet", "content=" + base64.RawURLEncoding.EncodeToString([]byte(odd)), odd},
+		{"parameters after it", "content=aGVsbG8%3D&tag=s&expireSec=86400&type=text%2Fcsv", "hello"},
+		{"parameters in the query", "content=aGVsbG8%3D", "hello"},
+		{"name in capitals", "Content=aGVsbG8%3D", "hello"},
+		{"type too long", "type=" + strings.Repeat("x", 129) + "&content=aGVsbG8%3D", "hello"},
+		{"large", "content=" + url.QueryEscape(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("0123456789abcdef"), 100_000))), strings.Repeat("0123456789abcdef", 100_000)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := n.send("POST", "/nimserver/msg/upload.action", c.body, n.header(nil))
+			f, got := stored(t, files, w.Body.String())
+			if got != c.want {
+				t.Errorf("stored %.100q, want %.100q", got, c.want)
+			}
+			if c.name == "parameters after it" && (f.Scene != "s" || f.ExpiresMs-f.CreatedMs != 86400_000 || f.Type != "text/csv") {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+	for _, c := range []struct{ name, body, want string }{
+		{"missing", "type=x", `{"code":414,"desc":"content is empty"}`},
+		{"empty", "content=", `{"code":414,"desc":"content is empty"}`},
+		{"cut off", "content=aGVsb", `{"code":414,"desc":"content is not base64"}`},
+		{"no base64", "content=%00%01", `{"code":414,"desc":"content is not base64"}`},
+		{"more after the padding", "content=aGVsbG8%3DaGVs", `{"code":414,"desc":"content is not base64"}`},
+		{"broken escape", "content=aGV%4", `{"code":414,"desc":"malformed form"}`},
+		{"expireSec", "content=aGVsbG8%3D&expireSec=86399", `{"code":414,"desc":"expireSec must be at least 86400"}`},
+		{"too large", "content=" + strings.Repeat("AAAA", 5<<20+1), `{"code":414,"desc":"file too large"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n.want(n.send("POST", "/nimserver/msg/upload.action", c.body, n.header(nil)).Body.String(), c.want)
+		})
+	}
+	if w := n.send("POST", "/nimserver/msg/upload.action", "content=aGVsbG8%3D&tag="+strings.Repeat("t", 33), n.header(nil)); !strings.HasPrefix(w.Body.String(), `{"code":414`) {
+		t.Errorf("long tag: %s", w.Body)
+	}
+	if w := n.send("POST", "/nimserver/msg/upload.action", "content=aGVsbG8%3D", n.header(map[string]string{"CheckSum": "x"})); !strings.HasPrefix(w.Body.String(), `{"code":414`) {
+		t.Errorf("unsigned: %s", w.Body)
+	}
+}
+
+func TestFileUpload(t *testing.T) {
+	n := newNode(t)
+	files := withFiles(t, n)
+	form := func(asFile bool) (string, string) {
+		var b bytes.Buffer
+		w := multipart.NewWriter(&b)
+		if asFile {
+			p, _ := w.CreateFormFile("content", "a.txt")
+			_, _ = p.Write([]byte("raw bytes"))
+		} else {
+			_ = w.WriteField("content", "raw bytes")
+		}
+		_ = w.WriteField("tag", "scene")
+		_ = w.Close()
+		return b.String(), w.FormDataContentType()
+	}
+	for name, asFile := range map[string]bool{"file part": true, "field": false} {
+		body, kind := form(asFile)
+		f, got := stored(t, files, n.send("POST", "/nimserver/msg/fileUpload.action", body, n.header(map[string]string{"Content-Type": kind})).Body.String())
+		if got != "raw bytes" || f.Scene != "scene" || f.Owner != "" || f.App != appKey {
+			t.Errorf("%s: %q %+v", name, got, f)
+		}
+	}
+	// What the documented sample sends: a header without boundary, a plain form.
+	_, got := stored(t, files, n.send("POST", "/nimserver/msg/fileUpload.action", "tag=x&content=a+b%2B", n.header(map[string]string{"Content-Type": "multipart/form-data"})).Body.String())
+	if got != "a b+" {
+		t.Errorf("plain form: %q", got)
+	}
+	body, kind := form(true)
+	w := n.send("POST", "/nimserver/msg/fileUpload.action", body[:len(body)/2], n.header(map[string]string{"Content-Type": kind}))
+	n.want(w.Body.String(), `{"code":408,"desc":"request body incomplete"}`)
+}
+
+func TestUploadQuota(t *testing.T) {
+	n := newNode(t)
+	withFiles(t, n)
+	n.set(map[string]string{"file_app_quota": "1"})
+	big := "content=" + strings.Repeat("AAAA", 200_000)
+	if w := n.send("POST", "/nimserver/msg/upload.action", big, n.header(nil)); !strings.HasPrefix(w.Body.String(), `{"code":200`) {
+		t.Fatalf("%s", w.Body)
+	}
+	n.want(n.send("POST", "/nimserver/msg/upload.action", big, n.header(nil)).Body.String(), `{"code":419,"desc":"storage quota exceeded"}`)
+}
+
+func TestNosDel(t *testing.T) {
+	n := newNode(t)
+	files := withFiles(t, n)
+	const day = 86_400_000
+	now := time.Now().Add(time.Duration(n.ahead.Load()) * time.Millisecond).UnixMilli()
+	num := func(v int64) string { b, _ := json.Marshal(v); return string(b) }
+	ask := func(from, to int64, more ...string) string {
+		return n.call("job/nos/del", append([]string{"startTime=" + num(from), "endTime=" + num(to)}, more...)...)
+	}
+	for name, c := range map[string][2]int64{
+		"zero": {0, now - 2*day}, "turned round": {now - 2*day, now - 3*day}, "short": {now - 3*day, now - 3*day + 1000},
+	} {
+		if got := ask(c[0], c[1]); !strings.HasPrefix(got, `{"code":414`) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	n.set(map[string]string{"file_jobs": "now"})
+	f, _ := stored(t, files, n.send("POST", "/nimserver/msg/upload.action", "content=aGVsbG8%3D&tag=old", n.header(nil)).Body.String())
+	other, _ := stored(t, files, n.send("POST", "/nimserver/msg/upload.action", "content=aGVsbG8%3D", n.header(nil)).Body.String())
+	n.ahead.Add(3 * day)
+	if got := ask(now-day, now+day, "tag=old"); !strings.HasPrefix(got, `{"code":200,"data":{"taskid":"`) {
+		t.Fatalf("%s", got)
+	}
+	if err := files.Clean(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := files.Find(t.Context(), f.Object); im.CodeOf(err) != im.CodeNotFound {
+		t.Errorf("the file is still there: %v", err)
+	}
+	if _, _, err := files.Find(t.Context(), other.Object); err != nil {
+		t.Errorf("a file of another scene: %v", err)
+	}
+}
+
+func FuzzUploadForm(f *testing.F) {
+	f.Add("content=aGVsbG8%3D&tag=a", true)
+	f.Add("content=%zz&&=&a", false)
+	f.Fuzz(func(t *testing.T, body string, base64 bool) {
+		var b bytes.Buffer
+		v, err := nimapi.ReadPairs(strings.NewReader(body), &b, base64)
+		if err == nil && (b.Len() > len(body) || len(v) > 64) {
+			t.Errorf("%d bytes and %d values of %d", b.Len(), len(v), len(body))
+		}
+	})
+}
