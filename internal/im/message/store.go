@@ -65,6 +65,7 @@ type PageQuery struct {
 	Ascending        bool
 	Limit            int
 	Types            []int64 // empty = all
+	Thread           int64   // when set: messages of the thread of this root
 	Without          Flags   // messages that carry none of these bits
 	Viewer           string  // when set: only what VisibleTo says this account may see and what it has not hidden
 	Login            bool    // Viewer asks as a device that logs in: what it deleted from roaming is hidden instead of what it cleared

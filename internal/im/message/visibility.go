@@ -41,6 +41,9 @@ type OpStore interface {
 	// Visible returns those of the messages with these ids that the account has
 	// not hidden, by id. It does not say whether the account may see them.
 	Visible(ctx context.Context, app, accid string, ids []int64) (map[int64]*Message, error)
+	// Count returns how many messages a page without limit has, and the time of
+	// the newest, 0 = none.
+	Count(ctx context.Context, app string, conv im.ConvKey, q PageQuery) (n, newestMs int64, err error)
 
 	// RaiseReceipt raises how far r.Reader has read what r.To wrote. False: it
 	// was there already, and r gets what is stored.

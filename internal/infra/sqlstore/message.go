@@ -48,9 +48,26 @@ func (s *Store) Page(ctx context.Context, app string, conv im.ConvKey, q message
 	if err != nil {
 		return nil, err
 	}
+	where, args := pageWhere(no, conv, q)
+	order := ` ORDER BY time DESC`
+	if q.Ascending {
+		order = ` ORDER BY time`
+	}
+	// Written out: SQLite prepares a statement anew for every value of a bound
+	// LIMIT, which costs more than running it.
+	rows, err := s.read(ctx, `SELECT `+messageColumns+` FROM message WHERE `+where+order+` LIMIT `+itoa(q.Limit), args...)
+	if err != nil {
+		return nil, err
+	}
+	return scanMessages(rows, app)
+}
+
+// pageWhere is the condition of a page and its arguments: the one place that
+// says what an account sees of a conversation (message.OpStore).
+func pageWhere(no int64, conv im.ConvKey, q message.PageQuery) (string, []any) {
 	var w strings.Builder
 	args := []any{no, string(conv)}
-	w.WriteString(`SELECT ` + messageColumns + ` FROM message WHERE app = $1 AND conv = $2`)
+	w.WriteString(`app = $1 AND conv = $2`)
 	condAll := func(text string, vs []any) {
 		for _, v := range vs {
 			args = append(args, v)
@@ -95,19 +112,10 @@ func (s *Store) Page(ctx context.Context, app string, conv im.ConvKey, q message
 		}
 		w.WriteByte(')')
 	}
-	if q.Ascending {
-		w.WriteString(` ORDER BY time`)
-	} else {
-		w.WriteString(` ORDER BY time DESC`)
+	if q.Thread != 0 {
+		condAll(` AND time IN (SELECT time FROM message_thread WHERE app = ? AND conv = ? AND root = ?)`, []any{no, string(conv), q.Thread})
 	}
-	// Written out: SQLite prepares a statement anew for every value of a bound
-	// LIMIT, which costs more than running it.
-	w.WriteString(` LIMIT ` + itoa(q.Limit))
-	rows, err := s.read(ctx, w.String(), args...)
-	if err != nil {
-		return nil, err
-	}
-	return scanMessages(rows, app)
+	return w.String(), args
 }
 
 // scanMessages reads rows of messageColumns and closes them.

@@ -118,7 +118,7 @@ scenario('read receipts', { proves: ['nim/cmd/sendMsgReceipt', 'nim/cmd/multiSyn
   assert.deepEqual([status.one, status.two], ['receipt', 'receipt']);
 });
 
-scenario('threads and lookup by id', { pending: 'threads', kinds: NODE_KINDS, proves: ['nim/cmd/getThreadMsgs', 'nim/cmd/getMsgsByIdServer'] }, async (ctx) => {
+scenario('threads and lookup by id', { kinds: NODE_KINDS, proves: ['nim/cmd/getThreadMsgs', 'nim/cmd/getMsgsByIdServer'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const root = await alice.sendText(b, 'root');
   const got = await bob.event('msg');

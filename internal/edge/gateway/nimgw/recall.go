@@ -19,6 +19,8 @@ func (p *Product) messageRows() []gateway.Row {
 		gateway.Handle(nimwire.DeleteSelfMsgs, p.deleteSelf),
 		gateway.Handle(nimwire.ClearHistoryMsgsFromServer, p.clearHistory),
 		gateway.Handle(nimwire.DeleteRoamingMsgs, p.deleteRoaming),
+		gateway.Handle(nimwire.GetThreadMsgs, p.threadMsgs),
+		gateway.Handle(nimwire.GetMsgsByIdServer, p.msgsByID),
 	}
 }
 

@@ -45,6 +45,9 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 		"delivered": testDelivered, "delivered: of no member": testDeliveredNoMember, "session acks": testSessionAcks,
 		"change log": testChanges,
 
+		"message operations": testOpModel, "recalls": testRecalls, "client id": testFindClientID, "threads": testThreads,
+		"sticky sessions": testSticks, "cloud sessions": testCloudSessions,
+
 		"files": testFiles, "files: usage": testFileUsage, "files: lists": testFileLists,
 
 		"notices": testNotices, "notices: tenants": testNoticeTenants, "notices: bound": testNoticeBound,
