@@ -15,6 +15,11 @@
     'updateUserInfo', 'signalingNotify', 'signalingMembersSync', 'signalingUnreadMessageSync', 'signalingMultiClientSync',
   ];
 
+  const SIGNALING_EVENTS = [
+    'signalingClose', 'signalingJoin', 'signalingInvite', 'signalingCancelInvite', 'signalingReject', 'signalingAccept',
+    'signalingLeave', 'signalingCustomCommand', 'singalingSyncChannels',
+  ];
+
   const instances = [];
   let current = null;
 
@@ -42,6 +47,10 @@
     if (index < 0) {
       index = instances.push(nim) - 1;
       for (const name of EVENTS) nim.on(name, (...args) => root.__sdkEmit(name, index, encode(args)));
+      // The signaling service (0.15.0 and later) is an emitter of its own.
+      if (nim.signaling && nim.signaling.on) {
+        for (const name of SIGNALING_EVENTS) nim.signaling.on(name, (...args) => root.__sdkEmit(name, index, encode(args)));
+      }
     }
     return index;
   }

@@ -61,6 +61,12 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 			test(t, &env{t: t, c: fresh(t)})
 		})
 	}
+	for name, test := range socialTests() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, &env{t: t, c: fresh(t)})
+		})
+	}
 }
 
 // env is one database under test.
