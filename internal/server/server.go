@@ -22,6 +22,7 @@ import (
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/device"
+	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/notice"
@@ -67,7 +68,8 @@ func Run(ctx context.Context, cfg *config.Config) error {
 
 // Server is one built process.
 type Server struct {
-	files files
+	files  files
+	copies *eventcopy.Courier
 
 	cfg      *config.Config
 	log      *slog.Logger
@@ -127,6 +129,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	}
 	hooks := hook.New(hook.Config{AllowPrivate: cfg.HookPrivate, Clock: clock, Log: log, Metrics: registry})
 	s.accounts = account.New(account.Config{Store: s.store, Clock: clock, TokenKey: keys.TokenKey(), Verdict: hooks.Login})
+	s.copies = s.newCourier(hooks, clock, registry)
 	node := s.store.IDs().Node()
 	dir := presence.NewDirectory(node, clock)
 	s.bus = bus.New(bus.Config{URL: cfg.Bus, Cluster: cfg.Cluster, Peers: cfg.Peers, Secret: cfg.ClusterSecret.Reveal(), Log: log},
@@ -184,6 +187,7 @@ func (s *Server) compose(registry *prometheus.Registry, certs cert.Source, login
 	s.life.Add(lifecycle.Component{Name: "store", Stop: func(context.Context) error { return s.store.Close() }})
 	s.life.Add(lifecycle.Component{Name: "hooks", Stop: func(context.Context) error { hooks.Close(); return nil }})
 	s.files.compose(s.life)
+	s.life.AddService("event copies", newLoop(s.copies.Run), 0)
 	s.life.AddService("bus", s.bus, 0)
 	s.life.AddService("delivery acknowledgements", newLoop(s.messages.Acks().Run), 0)
 	s.life.AddService("acknowledgements of notifications", newLoop(s.notices.Acks().Run), 0)

@@ -27,8 +27,17 @@ type Settings struct {
 	CallbackTimeout   int64  // ms
 	LoginTimeout      int64  // ms, event 36
 
-	CopyURL    string
-	CopyEvents map[string]bool
+	CallbackEnv     map[string]string // URL by name of environment
+	BreakerFailures int64             // failed callbacks in a row
+	BreakerPause    int64             // seconds without callbacks after them
+
+	CopyURL         string
+	CopyEvents      map[string]bool
+	CopyEnv         map[string]string // URL by name of environment
+	CopyTimeout     int64             // ms
+	CopyRetry       []int64           // seconds before each repetition
+	CopyConcurrency int64             // requests at a time
+	CopyDeadDays    int64
 
 	TextLimit     int64 // characters of body and attach
 	ExtLimit      int64
@@ -161,8 +170,16 @@ func settingTable() []Setting {
 		{"callback_on_failure", "pass", "pass, reject", "verdict when the callback fails", oneOf(func(s *Settings) *string { return &s.CallbackOnFailure }, "pass", "reject")},
 		{"callback_timeout", "2000", "ms", "how long a callback may take", num(func(s *Settings) *int64 { return &s.CallbackTimeout }, 10, 30000)},
 		{"callback_login_timeout", "5000", "ms", "the same for logins; the SDK waits 8 s", num(func(s *Settings) *int64 { return &s.LoginTimeout }, 10, 7000)},
+		{"callback_env", "", "list", "other URLs for callbacks by name of environment: NAME=URL,...", environments(func(s *Settings) *map[string]string { return &s.CallbackEnv })},
+		{"callback_breaker_failures", "10", "callbacks", "failed callbacks in a row after which a URL is not asked for a while; 0 = always ask", num(func(s *Settings) *int64 { return &s.BreakerFailures }, 0, 100000)},
+		{"callback_breaker_pause", "10", "s", "for how long; callback_on_failure decides meanwhile", num(func(s *Settings) *int64 { return &s.BreakerPause }, 1, 3600)},
 		{"copy_url", "", "URL", "where event copies go", link(func(s *Settings) *string { return &s.CopyURL })},
 		{"copy_events", "", "list", "event types that are copied, by number (docs/api/copy.md)", numbers(func(s *Settings) *map[string]bool { return &s.CopyEvents })},
+		{"copy_env", "", "list", "other URLs for copies by name of environment: NAME=URL,...", environments(func(s *Settings) *map[string]string { return &s.CopyEnv })},
+		{"copy_timeout", "5000", "ms", "how long the app's server may take to answer a copy", num(func(s *Settings) *int64 { return &s.CopyTimeout }, 10, 60000)},
+		{"copy_retry", "5,30,120", "s", "how long a copy that failed waits before each repetition; after the last one it is dead (`hongyan copies`)", delays},
+		{"copy_concurrency", "32", "requests", "copies sent at a time", num(func(s *Settings) *int64 { return &s.CopyConcurrency }, 1, 1000)},
+		{"copy_dead_days", "7", "days", "how long dead copies are kept", num(func(s *Settings) *int64 { return &s.CopyDeadDays }, 1, 3650)},
 
 		{"text_limit", "5000", "characters", "longest body and longest attach of a message", num(func(s *Settings) *int64 { return &s.TextLimit }, 1, 100000)},
 		{"ext_limit", "1024", "characters", "longest ext of a message", num(func(s *Settings) *int64 { return &s.ExtLimit }, 0, 100000)},
@@ -360,6 +377,38 @@ func zones(s *Settings, v string) error {
 	}
 	s.ProxyZones = m
 	return nil
+}
+
+// delays reads copy_retry; empty means that nothing is repeated.
+func delays(s *Settings, v string) error {
+	var out []int64
+	for _, item := range splitList(v) {
+		n, err := strconv.ParseInt(item, 10, 64)
+		if err != nil || n < 0 || n > 7*86400 || len(out) == 100 {
+			return fmt.Errorf("%q: at most 100 whole numbers of seconds, up to 604800", item)
+		}
+		out = append(out, n)
+	}
+	s.CopyRetry = out
+	return nil
+}
+
+func environments(field func(*Settings) *map[string]string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		m := map[string]string{}
+		for _, item := range splitList(v) {
+			name, target, ok := strings.Cut(item, "=")
+			if !ok || name == "" {
+				return fmt.Errorf("%q: NAME=URL", item)
+			}
+			if err := link(func(*Settings) *string { x := ""; return &x })(s, target); err != nil {
+				return fmt.Errorf("%q: %w", item, err)
+			}
+			m[name] = target
+		}
+		*field(s) = m
+		return nil
+	}
 }
 
 func splitList(v string) []string {

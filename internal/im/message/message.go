@@ -85,6 +85,7 @@ type Message struct {
 
 	content []byte // Content as stored, made once
 	origin  string // connection that sent it; neither stored nor sent
+	copied  *copyFacts
 }
 
 // Content is what the server passes on without looking at it, apart from the

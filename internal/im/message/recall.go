@@ -72,6 +72,8 @@ type RecallNotice struct {
 	NeedPush    string `json:"np,omitempty"`
 	NeedBadge   string `json:"nb,omitempty"`
 	NeedNick    string `json:"nn,omitempty"`
+
+	copied *recallFacts
 }
 
 // recallEvent is the body of an EventRecall.
@@ -135,6 +137,7 @@ type Recall struct {
 	Notice   RecallNotice // what the operator says about it: texts and push fields
 	// IgnoreWindow lets messages of up to maxRecallDays be recalled (REST).
 	IgnoreWindow bool
+	ClientType   int // of the operator's client; ClientTypeREST for REST
 	// Silent deletes without notice and at any age (REST msg/delMsg).
 	Silent bool
 }
@@ -178,6 +181,7 @@ func (s *Service) Recall(ctx context.Context, r Recall) error {
 	n := r.Notice
 	n.Kind, n.Conv, n.MsgID, n.MsgTime, n.From, n.To, n.Operator = r.Kind, m.Conv, m.ID, m.Time, m.From, m.To, r.Operator
 	n.IDClient, n.FromNick = m.IDClient, m.Content.FromNick
+	n.wantCopy(r.App, r.ClientType)
 	done := false
 	switch {
 	case r.Silent:

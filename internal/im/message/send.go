@@ -59,7 +59,8 @@ type Send struct {
 	App    *app.App
 	Msg    *Message
 	Origin string // connection id that sends; it gets the answer, not a copy
-	REST   bool   // sent by the app's server, which is trusted: no mutes, no rate limit
+	REST   bool   // sent by the app's server, which is trusted: no mutes, no rate limit, no callback
+	Peer   Peer   // where it came from; empty for REST
 }
 
 // SendP2P checks a one-to-one message and queues it for the next commit. A
@@ -99,6 +100,7 @@ func (s *Service) SendP2P(ctx context.Context, r Send, done func(m *Message, err
 	// refresh their copy of the card by them (docs/protocol/nim-core.md section 5.1).
 	m.Content.FromNick, m.Content.CardTime = sender.Card.Name, sender.Card.UpdatedMs
 	m.origin = r.Origin
+	m.WantCopy(r.App, r.Peer)
 	if !r.REST && s.relations != nil && m.From != to {
 		refused, err := s.related(ctx, r.App, m.From, to)
 		if err != nil {

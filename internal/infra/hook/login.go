@@ -62,7 +62,7 @@ func (c *Client) Login(ctx context.Context, a *app.App, l account.Login) error {
 
 func (c *Client) loginBody(l account.Login) []byte {
 	b := loginBody{
-		EventType: loginEvent, FromAccount: l.Accid, FromDeviceID: l.DeviceID, FromClientType: ClientTypeName(l.ClientType),
+		EventType: loginEvent, FromAccount: l.Accid, FromDeviceID: l.DeviceID, FromClientType: im.ClientTypeName(l.ClientType),
 		FromClientIP: l.IP, FromClientPort: l.Port, Token: l.Token, AuthType: l.AuthType, LoginExt: l.Ext,
 		CustomTag: l.CustomTag, AutoLogin: l.Automatic, Timestamp: strconv.FormatInt(c.clock.NowMs(), 10),
 	}
@@ -122,30 +122,4 @@ func marshal(v any) []byte {
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(v) // texts and numbers only: cannot fail
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
-
-// ClientTypeName is the text app servers know a client type by
-// (docs/api/callbacks.md section 2); an unknown number is its decimal text.
-func ClientTypeName(n int) string {
-	switch n {
-	case 0:
-		return ""
-	case 1:
-		return "AOS"
-	case 2:
-		return "IOS"
-	case 4:
-		return "PC"
-	case 8:
-		return "WINPHONE"
-	case 16:
-		return "WEB"
-	case 32:
-		return "REST"
-	case 64:
-		return "MAC"
-	case 65:
-		return "HARMONY"
-	}
-	return strconv.Itoa(n)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/message"
 )
 
@@ -25,6 +26,7 @@ type batch struct {
 	nowMs     int64
 	duplicate []bool             // by index in all
 	fresh     []*message.Message // newly stored, in sequence order per conversation
+	copies    []*eventcopy.Copy  // what the apps' servers are told of them
 }
 
 // clientKey is what an idempotent message is known by. The conversation is part
@@ -221,6 +223,15 @@ func (b *batch) addMembers(ctx context.Context, t tx, fresh []convKeyed, groups 
 
 func (b *batch) insert(ctx context.Context, t tx) error {
 	if err := b.s.indexThreads(ctx, t, b.fresh); err != nil {
+		return err
+	}
+	b.copies = b.copies[:0]
+	for _, m := range b.fresh {
+		if c := m.Copy(); c != nil {
+			b.copies = append(b.copies, c)
+		}
+	}
+	if err := b.s.putCopies(ctx, t, b.copies); err != nil {
 		return err
 	}
 	return inChunks(b.fresh, func(part []*message.Message) error {

@@ -18,6 +18,7 @@ type Change struct {
 const (
 	ChangeApp     = "app"     // apps are to be read anew
 	ChangeAccount = "account" // the account is to be read anew
+	ChangeCopies  = "copies"  // dead copies of the app wait again
 	ChangeKick    = "kick"    // the account's connections must close; Body is the ext
 )
 

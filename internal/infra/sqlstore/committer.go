@@ -220,6 +220,7 @@ func (c *committer) commit(appends []*message.Pending, jobs []*job, more bool) {
 			err = im.Errorf(im.CodeInternal, "commit: %w", err)
 		} else if len(b.fresh) > 0 {
 			c.s.committed(b.fresh)
+			c.s.tellCopied(b.copies)
 		}
 		for i, p := range appends {
 			p.Done(err == nil && b.duplicate[i], err)

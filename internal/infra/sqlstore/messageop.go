@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/message"
 )
 
@@ -112,8 +113,9 @@ func (s *Store) takeBack(ctx context.Context, m *message.Message, n *message.Rec
 		id, time int64
 	}
 	var res result
+	var copied *eventcopy.Copy
 	err = s.write(ctx, func(ctx context.Context, t tx) error {
-		res = result{}
+		res, copied = result{}, nil
 		count, err := change(ctx, t, no)
 		if err != nil || count == 0 {
 			return err
@@ -125,6 +127,11 @@ func (s *Store) takeBack(ctx context.Context, m *message.Message, n *message.Rec
 				no, string(m.Conv), res.id, res.time, int64(n.Kind), n.MsgID, n.MsgTime, n.From, n.Operator, string(n.ContentJSON()))
 			if err != nil {
 				return err
+			}
+			if copied = n.Copy(res.time); copied != nil {
+				if err := s.putCopies(ctx, t, []*eventcopy.Copy{copied}); err != nil {
+					return err
+				}
 			}
 			// A recall moves the session up: lists are read in the order of this time.
 			if _, err := t.exec(ctx, `UPDATE conversation SET time = $1 WHERE app = $2 AND conv = $3 AND time < $4`, res.time, no, string(m.Conv), res.time); err != nil {
@@ -146,6 +153,7 @@ func (s *Store) takeBack(ctx context.Context, m *message.Message, n *message.Rec
 	}
 	if n != nil {
 		n.ID, n.TimeMs = res.id, res.time
+		s.tellCopied([]*eventcopy.Copy{copied})
 	}
 	return res.done, nil
 }

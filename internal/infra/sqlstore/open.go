@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
@@ -69,6 +70,7 @@ type Store struct {
 	stmts  map[string]*sql.Stmt // prepared reads
 
 	committed func([]*message.Message)
+	copied    atomic.Pointer[func(app string)]
 }
 
 // Open connects, migrates the schema, leases a node number and starts the

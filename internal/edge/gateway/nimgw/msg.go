@@ -2,6 +2,7 @@ package nimgw
 
 import (
 	"context"
+	"strconv"
 
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/wire"
@@ -18,7 +19,7 @@ func (p *Product) sendMsg(ctx context.Context, s *gateway.Session, req *nimwire.
 	if m.Content.FromDevice == "" {
 		m.Content.FromDevice = d.DeviceID
 	}
-	return p.c.Messages.SendP2P(ctx, message.Send{App: s.App(), Msg: m, Origin: s.ID}, func(m *message.Message, err error) {
+	return p.c.Messages.SendP2P(ctx, message.Send{App: s.App(), Msg: m, Origin: s.ID, Peer: peerOf(s)}, func(m *message.Message, err error) {
 		if err != nil && im.CodeOf(err) != im.CodeBlacklisted {
 			reply(nil, err)
 			return
@@ -29,6 +30,11 @@ func (p *Product) sendMsg(ctx context.Context, s *gateway.Session, req *nimwire.
 		}
 		reply(&nimwire.SendMsgResponse{Msg: &w}, err)
 	})
+}
+
+// peerOf is where the client of s is.
+func peerOf(s *gateway.Session) message.Peer {
+	return message.Peer{IP: s.Peer.Addr().Unmap().String(), Port: strconv.Itoa(int(s.Peer.Port())), DeviceID: s.Login().Device.DeviceID}
 }
 
 // onMessage delivers a committed message: 7-2 to the receiver's devices, 7-101

@@ -51,7 +51,7 @@ func (p *Product) recallSuperTeamMsg(ctx context.Context, s *gateway.Session, re
 func (p *Product) recall(ctx context.Context, s *gateway.Session, kind message.RecallKind, w *nimwire.RecallParams) error {
 	return p.c.Messages.Recall(ctx, message.Recall{
 		App: s.App(), Operator: s.Accid(), Origin: s.ID, Kind: kind, From: w.From.String(), To: w.To.String(),
-		ID: w.DeletedIdServer.Int(), IDClient: w.DeletedIdClient.String(),
+		ClientType: s.Login().Device.ClientType, ID: w.DeletedIdServer.Int(), IDClient: w.DeletedIdClient.String(),
 		Notice: message.RecallNotice{Text: w.Ps.String(), Attach: w.Attach.String(), PushContent: w.PushContent.String(), PushPayload: w.PushPayload.String(),
 			Env: w.Env.String(), NeedPush: w.NeedPush.String(), NeedBadge: w.NeedPushBadge.String(), NeedNick: w.NeedPushNick.String()},
 	})

@@ -1,0 +1,17 @@
+package server
+
+import (
+	"crypto/rand"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hongyan/internal/im"
+	"hongyan/internal/im/eventcopy"
+	"hongyan/internal/infra/hook"
+)
+
+// newCourier builds what sends event copies.
+func (s *Server) newCourier(hooks *hook.Client, clock im.Clock, registry *prometheus.Registry) *eventcopy.Courier {
+	return eventcopy.NewCourier(eventcopy.CourierConfig{Store: s.store, Apps: s.apps, Send: hooks.Copy, Clock: clock, Log: s.log,
+		Meter: hook.NewCopyMetrics(registry), Holder: rand.Text()})
+}
