@@ -1,5 +1,7 @@
 package im
 
+import "strings"
+
 // EventKind says what an Event tells.
 type EventKind uint8
 
@@ -25,7 +27,8 @@ type Event struct {
 	Conv   ConvKey // messages only
 	Seq    int64   // sequence inside Conv; messages only
 	ID     int64   // message or notice id
-	Origin string  // connection id that must not get it
+	Origin string  // connection id that must not get it, or FromDevice's text
+	From   string  // with FromDevice: whose device it is; not carried by the bus
 	Body   []byte  // encoding owned by the package that defines the kind
 }
 
@@ -45,3 +48,12 @@ const (
 type Publisher interface {
 	Publish(events ...Event)
 }
+
+const devicePrefix = "device:"
+
+// FromDevice makes an Origin of a device id: what is read back from the store
+// tells the device that sent it, not the connection.
+func FromDevice(deviceID string) string { return devicePrefix + deviceID }
+
+// OriginDevice returns the device id of an Origin made by FromDevice.
+func OriginDevice(origin string) (string, bool) { return strings.CutPrefix(origin, devicePrefix) }

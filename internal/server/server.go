@@ -158,11 +158,15 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Teams: s.teams, Notices: s.notices, CustomNotices: s.customs, Directory: dir, Bus: s.bus,
 		Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: device.New(s.store, clock), Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
-	s.gateway = gateway.New(gateway.Config{Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
+	many := cfg.Cluster != "" || cfg.Bus != ""
+	var missed func(context.Context, im.Event, int64, int64) ([]im.Event, error)
+	if many { // alone, a node publishes everything in order
+		missed = s.messages.Missed
+	}
+	s.gateway = gateway.New(gateway.Config{Missed: missed, Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
 		ClientAddr: addr.of, MaxFrame: cfg.Gateway.MaxFrameBytes, LoginTimeout: cfg.Gateway.LoginTimeout,
 		PacketRate: cfg.Gateway.PacketRate, PacketBurst: cfg.Gateway.PacketBurst, MaxConnections: cfg.Gateway.MaxConnections,
 		SendQueue: cfg.Gateway.SendQueueBytes, AllowConnect: connect.Allow}, nim, qchatgw.New(), chatroomgw.New())
-	many := cfg.Cluster != "" || cfg.Bus != ""
 	s.cluster = presence.NewCluster(dir, s.bus, clock, many, func(d *presence.Device) {
 		s.gateway.Handle(im.Event{Kind: im.EventDeviceDown, App: d.App, To: d.Accid, Body: d.Encode()})
 		lost := *d

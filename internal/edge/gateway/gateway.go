@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,6 +51,9 @@ type Config struct {
 	MaxConnections int // 0 = no limit
 	SendQueue      int // bytes
 	AllowConnect   func(netip.Addr) bool
+	// Missed reads the messages between two numbers of a conversation as events
+	// like ev; set where several nodes commit (see sequencer).
+	Missed func(ctx context.Context, ev im.Event, after, before int64) ([]im.Event, error)
 }
 
 // Silence and heartbeat of the socket (docs/protocol/nim-core.md section 2.8):
@@ -66,18 +70,19 @@ const (
 
 // Gateway accepts and owns all client connections of a node.
 type Gateway struct {
-	cfg      Config
-	log      *slog.Logger
-	metrics  *metrics
-	buffers  *bufferPool
-	packets  *packetPool
-	pool     *pool
-	hub      *hub
-	rooms    *rooms
-	lost     *lostClients
-	products []Product
-	tables   map[string]map[wire.ID]*boundRow
-	firsts   map[wire.ID]*boundRow
+	cfg       Config
+	log       *slog.Logger
+	metrics   *metrics
+	buffers   *bufferPool
+	packets   *packetPool
+	pool      *pool
+	hub       *hub
+	rooms     *rooms
+	lost      *lostClients
+	sequencer *sequencer // nil where one node commits everything
+	products  []Product
+	tables    map[string]map[wire.ID]*boundRow
+	firsts    map[wire.ID]*boundRow
 
 	ctx      context.Context // ends when the gateway stops
 	stop     context.CancelFunc
@@ -100,6 +105,9 @@ func New(c Config, products ...Product) *Gateway {
 	g := &Gateway{cfg: c, log: c.Log, metrics: newMetrics(c.Metrics), buffers: newBufferPool(), packets: newPacketPool(),
 		hub: newHub(), rooms: newRooms(), lost: newLostClients(), products: products, tables: map[string]map[wire.ID]*boundRow{}, firsts: map[wire.ID]*boundRow{},
 		ctx: ctx, stop: stop, sessions: map[*Session]struct{}{}}
+	if c.Missed != nil {
+		g.sequencer = newSequencer(g.deliver, c.Missed, func(err error) { g.log.Error("read missed messages", "err", err) })
+	}
 	g.pool = &pool{tasks: make(chan task), gw: g}
 	for _, p := range products {
 		t := map[wire.ID]*boundRow{}
@@ -132,6 +140,10 @@ func (g *Gateway) nowMs() int64 { return g.cfg.Clock.NowMs() }
 func (g *Gateway) Start(context.Context) error {
 	g.wg.Add(1)
 	go g.sweep()
+	if g.sequencer != nil {
+		g.wg.Add(1)
+		go g.order()
+	}
 	return nil
 }
 
@@ -314,12 +326,35 @@ func (g *Gateway) Handle(ev im.Event) {
 		g.roomChanged(ev)
 		return
 	}
-	sessions := g.hub.of(ev.App, ev.To)
-	if ev.To == "" && ev.Conv != "" {
-		sessions = g.rooms.of(ev.App, ev.Conv)
-	}
-	if len(sessions) == 0 || len(sessions) == 1 && sessions[0].ID == ev.Origin {
+	if g.sequencer != nil && ev.Kind == im.EventMessage && ev.Seq > 0 {
+		if len(g.addressed(ev)) > 0 {
+			g.sequencer.take(ev, g.nowMs())
+		}
 		return
+	}
+	g.deliver(ev)
+}
+
+// addressed returns the sessions an event is for.
+func (g *Gateway) addressed(ev im.Event) []*Session {
+	if ev.To == "" && ev.Conv != "" {
+		return g.rooms.of(ev.App, ev.Conv)
+	}
+	return g.hub.of(ev.App, ev.To)
+}
+
+// deliver hands an event to the products of the sessions it is for. A message
+// event without a body only keeps the numbers of its conversation complete.
+func (g *Gateway) deliver(ev im.Event) {
+	sessions := g.addressed(ev)
+	if len(sessions) == 0 || len(sessions) == 1 && sessions[0].ID == ev.Origin || ev.Kind == im.EventMessage && len(ev.Body) == 0 {
+		return
+	}
+	if device, ok := im.OriginDevice(ev.Origin); ok {
+		sessions = slices.DeleteFunc(slices.Clone(sessions), func(s *Session) bool {
+			l := s.login.Load()
+			return l.Device.Accid == ev.From && l.Device.DeviceID == device
+		})
 	}
 	for _, p := range g.products {
 		mine := sessions

@@ -302,6 +302,9 @@ func TestSentMessagesReachTheRightDevices(t *testing.T) {
 		m := w.send("alice", c.to, c.flags)
 		var got []string
 		for _, e := range w.bus.Events() {
+			if len(e.Body) == 0 {
+				continue // only says that the number is taken
+			}
 			got = append(got, e.To+"-"+e.Origin)
 			if body, err := message.Decode(e.Body); err != nil || body.ID != m.ID || e.Seq != m.Seq || e.Conv != m.Conv || e.App != w.app.Key {
 				t.Errorf("%s: event %+v of %+v, %v", c.name, e, m, err)

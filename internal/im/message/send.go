@@ -163,15 +163,45 @@ func (s *Service) committed(batch []*Message) {
 			s.acks.add(m.App, m.To, m.Conv, m.Seq) // nothing to wait for
 		}
 		body := Encode(m)
-		if m.To != m.From && m.VisibleTo(m.To) {
-			events = append(events, im.Event{Kind: im.EventMessage, App: m.App, To: m.To, Conv: m.Conv, Seq: m.Seq, ID: m.ID, Body: body})
+		if m.To != m.From {
+			events = append(events, im.Event{Kind: im.EventMessage, App: m.App, To: m.To, Conv: m.Conv, Seq: m.Seq, ID: m.ID, Body: bodyFor(m, m.To, body)})
 		}
-		if !m.Flags.Has(NoSelfSync) && m.VisibleTo(m.From) {
-			events = append(events, im.Event{Kind: im.EventMessage, App: m.App, To: m.From, Conv: m.Conv, Seq: m.Seq, ID: m.ID, Origin: m.origin, Body: body})
-		}
+		events = append(events, im.Event{Kind: im.EventMessage, App: m.App, To: m.From, Conv: m.Conv, Seq: m.Seq, ID: m.ID, Origin: m.origin, Body: bodyFor(m, m.From, body)})
 	}
 	s.bus.Publish(events...)
 }
+
+// bodyFor is what an account's devices get of m: nothing where it is hidden from
+// them, and then the event only says that the number is taken.
+func bodyFor(m *Message, accid string, body []byte) []byte {
+	if !m.VisibleTo(accid) || accid == m.From && m.Flags.Has(NoSelfSync) {
+		return nil
+	}
+	return body
+}
+
+// Missed reads the messages of a conversation with numbers between after and
+// before, as the events that ev's receivers should have had.
+func (s *Service) Missed(ctx context.Context, ev im.Event, after, before int64) ([]im.Event, error) {
+	msgs, err := s.store.Page(ctx, ev.App, ev.Conv, PageQuery{MinSeq: after, MaxSeq: before, Ascending: true, Limit: maxMissed, Viewer: ev.To})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]im.Event, 0, len(msgs))
+	for _, m := range msgs {
+		body := Encode(m)
+		if ev.To != "" {
+			body = bodyFor(m, ev.To, body)
+		}
+		out = append(out, im.Event{Kind: im.EventMessage, App: m.App, To: ev.To, Conv: m.Conv, Seq: m.Seq, ID: m.ID,
+			Origin: im.FromDevice(m.Content.FromDevice), From: m.From, Body: body})
+	}
+	return out, nil
+}
+
+// maxMissed bounds one reading of missed messages; what is beyond it comes with
+// the next sync.
+const maxMissed = 1000
 
 // checkContent holds m against the app's limits (docs/protocol/nim-core.md section 5.2).
 func (s *Service) checkContent(a *app.App, m *Message) error {
