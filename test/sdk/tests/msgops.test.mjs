@@ -174,7 +174,7 @@ scenario('deleting roaming keeps history', { kinds: NODE_KINDS, proves: ['nim/cm
   assert.deepEqual(roaming(await ctx.login(a)), []);
 });
 
-scenario('custom notifications', { pending: 'custom notifications', kinds: NODE_KINDS, proves: ['nim/cmd/sendCustomSysMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg', 'nim/event/syncSysMsgs', 'nim/cmd/syncOfflineSysMsgs'] }, async (ctx) => {
+scenario('custom notifications', { kinds: NODE_KINDS, proves: ['nim/cmd/sendCustomSysMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg', 'nim/event/syncSysMsgs', 'nim/cmd/syncOfflineSysMsgs'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const send = (attach, extra) => alice.call('systemMessage.sendCustomSysMsg', { type: 'customP2p', to: b.accid, attach, ...extra });
   await send('{"typing":true}', { setting: { needSaveOffline: false } });

@@ -64,7 +64,6 @@ scenario('user/mute: sending is 423, receiving goes on', { kinds: MINI, proves: 
 });
 
 scenario('user/setSpecialRelation is pushed and listed', {
-  pending: 'relations',
   kinds: MINI, proves: ['rest/user/setSpecialRelation', 'rest/user/listBlackAndMuteList', 'nim/event/updateBlackList', 'nim/event/updateMuteList'],
 }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
@@ -121,7 +120,7 @@ scenario('msg/sendBatchMsg', { kinds: MINI, proves: ['rest/msg/sendBatchMsg', 'n
   }
 });
 
-scenario('msg/sendAttachMsg and sendBatchAttachMsg', { pending: 'custom notifications', kinds: MINI, proves: ['rest/msg/sendAttachMsg', 'rest/msg/sendBatchAttachMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg', 'nim/event/syncSysMsgs'] }, async (ctx) => {
+scenario('msg/sendAttachMsg and sendBatchAttachMsg', { kinds: MINI, proves: ['rest/msg/sendAttachMsg', 'rest/msg/sendBatchAttachMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg', 'nim/event/syncSysMsgs'] }, async (ctx) => {
   const { a, b, bob } = await pair(ctx);
   await ok('msg/sendAttachMsg', { from: a.accid, msgtype: 0, to: b.accid, attach: '{"n":1}' });
   const got = await bob.event('sysMsg');
