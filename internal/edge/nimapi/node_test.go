@@ -29,6 +29,8 @@ import (
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
+	"hongyan/internal/im/signaling"
+	"hongyan/internal/im/subscription"
 	"hongyan/internal/infra/bus"
 	"hongyan/internal/infra/sqlstore"
 )
@@ -37,18 +39,19 @@ const appKey, appSecret = "app1", "secret-of-app1"
 
 // node is the API on a real store and a real bus.
 type node struct {
-	t        *testing.T
-	api      *nimapi.API
-	apps     *app.Service
-	accounts *account.Service
-	messages *message.Service
-	friends  *friend.Service
-	presence *presence.Directory
-	events   chan im.Event
-	ahead    atomic.Int64 // ms the API's clock runs ahead
-	log      *syncBuffer
-	metrics  *prometheus.Registry
-	store    *sqlstore.Store
+	t         *testing.T
+	api       *nimapi.API
+	apps      *app.Service
+	accounts  *account.Service
+	messages  *message.Service
+	friends   *friend.Service
+	presence  *presence.Directory
+	signaling *signaling.Service
+	events    chan im.Event
+	ahead     atomic.Int64 // ms the API's clock runs ahead
+	log       *syncBuffer
+	metrics   *prometheus.Registry
+	store     *sqlstore.Store
 }
 
 func newNode(t *testing.T) *node {
@@ -71,12 +74,14 @@ func newNode(t *testing.T) *node {
 	n.friends = friend.New(store, n.accounts, notices, b, clock)
 	n.messages.WithRelations(n.friends)
 	n.presence = presence.NewDirectory(0, clock)
+	n.signaling = signaling.New(signaling.Config{Store: store, Accounts: n.accounts, Directory: n.presence, Bus: b, Clock: clock, NextID: store.IDs().Next})
+	subscriptions := subscription.New(subscription.Config{Store: store, Apps: n.apps, Accounts: n.accounts, Directory: n.presence, Bus: b, Clock: clock, NextID: store.IDs().Next})
 	if _, err := n.apps.Ensure(ctx, appKey, appSecret, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	n.api = nimapi.New(nimapi.Config{
 		Friends: n.friends, CustomNotices: notice.NewSender(notices, n.accounts, n.friends, nil),
-		Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Bus: b, Clock: clock,
+		Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Subscriptions: subscriptions, Signaling: n.signaling, Bus: b, Clock: clock,
 		Log: log, Metrics: n.metrics, PublicURL: "https://im.example.com:7443",
 	})
 	return n
