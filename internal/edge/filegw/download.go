@@ -35,6 +35,8 @@ func (h *Handler) download(w http.ResponseWriter, r *http.Request, object string
 		return h.imageInfo(ctx, w, f)
 	case "vinfo":
 		return h.vinfo(ctx, w, f)
+	case "imageView":
+		return h.thumbnail(ctx, w, r, f, q)
 	case "vframe", "audioTrans":
 		writeError(w, http.StatusUnsupportedMediaType, op+" is not available on this server")
 		return nil

@@ -51,6 +51,8 @@ type Handler struct {
 	log     *slog.Logger
 	uploads chan struct{} // capacity maxUploads
 	spools  chan struct{} // capacity maxSpools
+	renders chan struct{} // capacity maxRenders
+	cache   *cache
 }
 
 // New returns a Handler.
@@ -58,7 +60,8 @@ func New(c Config) *Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{files: c.Files, media: c.Media, log: c.Log, uploads: make(chan struct{}, maxUploads), spools: make(chan struct{}, maxSpools)}
+	return &Handler{files: c.Files, media: c.Media, log: c.Log, uploads: make(chan struct{}, maxUploads), spools: make(chan struct{}, maxSpools),
+		renders: make(chan struct{}, maxRenders), cache: newCache()}
 }
 
 // IsObject says whether the first segment of a path is the name of an object: a

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"io"
 )
@@ -32,4 +33,27 @@ type Media interface {
 	Look(r io.ReadSeeker) (Picture, error)
 	// Watch reads the head of a sound or film.
 	Watch(r io.ReadSeeker, size int64) (Film, error)
+	// Render makes a smaller picture and returns it with its media type. A
+	// picture that is too large to be decoded is ErrNoMedia.
+	Render(ctx context.Context, r io.ReadSeeker, s Shape) (content []byte, mediaType string, err error)
+}
+
+// Fit says how a picture meets its box (docs/protocol/storage.md section 10).
+type Fit byte
+
+// Fits.
+const (
+	FitInside Fit = 'x' // inside the box, aspect kept
+	FitCrop   Fit = 'y' // fills the box, cut in the centre
+	FitCover  Fit = 'z' // the shorter side reaches the box, nothing is cut
+)
+
+// Shape is what a picture shall become.
+type Shape struct {
+	Width, Height int // of the box, 0 = from the other; both 0 = as it is
+	Fit           Fit
+	Enlarge       bool   // beyond its own size
+	Quality       int    // 1 to 100; 0 = 75
+	Format        string // jpeg or png; "" = like the original
+	Rotate        int    // degrees clockwise: 0, 90, 180, 270
 }
