@@ -219,6 +219,8 @@ type text struct{ S string }
 
 func (q *text) AppendQ(dst []byte) []byte { return append(dst, "[]"...) }
 
+func (q *text) AppendR(dst []byte) []byte { return fmt.Appendf(dst, "[%q]", q.S) }
+
 func (q *text) DecodeQ(params []wire.Param) error {
 	if len(params) == 0 {
 		return nil
@@ -314,6 +316,13 @@ func (p *fakeProduct) Rows() []Row {
 			return nil
 		}),
 		Submit(command("submitPanic", 9, 7), func(context.Context, *Session, *text, func(wire.REncoder, error)) error { panic("on purpose") }),
+		Handle(command("refusedWithBody", 9, 10), func(context.Context, *Session, *text) (*text, error) {
+			return &text{S: "body"}, im.Errorf(im.CodeBlacklisted, "no")
+		}),
+		Submit(command("refusedLaterWithBody", 9, 11), func(_ context.Context, _ *Session, _ *text, reply func(wire.REncoder, error)) error {
+			reply(&text{S: "body"}, im.Errorf(im.CodeBlacklisted, "no"))
+			return nil
+		}),
 		Push(wire.Command{Name: "push", Product: "fake", SID: 9, CID: 8, FromServer: true}),
 		Unsupported(command("later", 9, 9), "not made yet"),
 	}
