@@ -195,6 +195,7 @@ func (s *Server) compose(registry *prometheus.Registry, certs cert.Source, login
 	s.life.AddService("bus", s.bus, 0)
 	s.life.AddService("delivery acknowledgements", newLoop(s.messages.Acks().Run), 0)
 	s.life.AddService("acknowledgements of notifications", newLoop(s.notices.Acks().Run), 0)
+	s.life.AddService("search index", newLoop(message.NewIndexer(s.store, s.apps.List, im.Clock(time.Now)).Run), 0)
 	s.life.AddService("login records", newLoop(loginLog.Run), 0)
 	s.life.AddService("maintenance", newLoop(s.maintain), 0)
 	s.life.AddService("change log", newLoop(s.changes.run), 0)

@@ -34,7 +34,8 @@ type Store interface {
 	// MarkDelivered merges acknowledged sequences into the accounts' delivery states.
 	MarkDelivered(ctx context.Context, marks []Mark) error
 
-	OpStore // what is done to messages later (visibility.go)
+	OpStore     // what is done to messages later (visibility.go)
+	SearchStore // the search index (search.go)
 }
 
 // Pending is a message on its way into the store.

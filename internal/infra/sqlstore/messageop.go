@@ -83,6 +83,9 @@ func (s *Store) Erase(ctx context.Context, m *message.Message, n *message.Recall
 		if err != nil || count == 0 {
 			return 0, err
 		}
+		if err := s.engine.unindex(ctx, t, no, m.ID); err != nil {
+			return 0, err
+		}
 		if root := m.ThreadRoot(); root != 0 {
 			_, err = t.exec(ctx, `DELETE FROM message_thread WHERE app = $1 AND conv = $2 AND root = $3 AND time = $4`, no, string(m.Conv), root, m.Time)
 		}

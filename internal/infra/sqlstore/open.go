@@ -264,6 +264,11 @@ type engine interface {
 	// retryable says whether the whole transaction may be run again.
 	retryable(error) bool
 	forUpdate() string
+	// index and unindex add a message to the search index and take it out, and
+	// searchQuery asks it (search.go).
+	index(ctx context.Context, t tx, app, id int64, words string) error
+	unindex(ctx context.Context, t tx, app, id int64) error
+	searchQuery(app int64, all [][]message.SearchTerm, minID, maxID int64, order string) (string, []any)
 	// forgetClientIDs begins the deletion of the oldest client ids below $1; a
 	// number and a parenthesis complete it. On SQLite rows are in order of age by
 	// rowid, which saves an index.

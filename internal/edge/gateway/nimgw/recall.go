@@ -20,6 +20,8 @@ func (p *Product) messageRows() []gateway.Row {
 		gateway.Handle(nimwire.ClearHistoryMsgsFromServer, p.clearHistory),
 		gateway.Handle(nimwire.DeleteRoamingMsgs, p.deleteRoaming),
 		gateway.Handle(nimwire.GetThreadMsgs, p.threadMsgs),
+		gateway.Handle(nimwire.NimFtsCloudMsgLogs, p.search),
+		gateway.Handle(nimwire.NimFtsCloudMsgLogsAggWithSession, p.searchBySession),
 		gateway.Handle(nimwire.GetMsgsByIdServer, p.msgsByID),
 	}
 }

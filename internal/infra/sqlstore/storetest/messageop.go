@@ -194,7 +194,7 @@ func testRecalls(t *testing.T, e *env) {
 		if err != nil || len(got) == 0 {
 			t.Fatal(got, err)
 		}
-		if d := cmp.Diff(n, got[len(got)-1]); d != "" {
+		if d := cmp.Diff(n, got[len(got)-1], cmpopts.IgnoreUnexported(message.RecallNotice{})); d != "" {
 			t.Error(d)
 		}
 	}
