@@ -250,7 +250,7 @@ scenario('session list kept by the server', {
   assert.equal((await alice.call('cloudSession.queryCloudSessionList', {})).sessionList[0].sessionId, `p2p-${b.accid}`);
 });
 
-scenario('full-text search', { pending: 'search', kinds: NODE_KINDS, proves: ['nim/cmd/nimFtsCloudMsgLogs', 'nim/cmd/nimFtsCloudMsgLogsAggWithSession'] }, async (ctx) => {
+scenario('full-text search', { kinds: NODE_KINDS, proves: ['nim/cmd/nimFtsCloudMsgLogs', 'nim/cmd/nimFtsCloudMsgLogsAggWithSession'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const c = await ctx.account('carol');
   const carol = await ctx.login(c, { kind: ctx.otherKind });
