@@ -141,11 +141,11 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.notices = notice.New(s.store, s.store.IDs(), s.bus, clock)
 	s.friends = friend.New(s.store, s.accounts, s.notices, s.bus, clock)
 	s.messages.WithRelations(s.friends)
-	s.customs = notice.NewSender(s.notices, s.accounts, s.friends, nil)
 	s.teams = team.New(team.Config{Store: s.store, Accounts: s.accounts, Messages: s.messages, Bus: s.bus, Clock: clock, IDs: s.store.IDs(), Log: log,
 		Attach: nimgw.TeamAttach, Notify: nimgw.TeamNotify(s.notices)})
 	s.messages.SetGate(s.teams)
 	s.messages.SetTeams(s.teams.ForMessages())
+	s.customs = notice.NewSender(s.notices, s.accounts, s.friends, s.teams.ForNotices())
 	sessions := session.New(s.store, s.bus, clock)
 	loginLog := account.NewLoginLog(s.accounts, s.store.IDs())
 	s.subscriptions = s.newSubscriptions(dir)

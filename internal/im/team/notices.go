@@ -1,0 +1,42 @@
+package team
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"hongyan/internal/im/app"
+	"hongyan/internal/im/notice"
+)
+
+// forNotices is what package notice asks about teams.
+type forNotices struct{ s *Service }
+
+// ForNotices returns what package notice asks about teams.
+func (s *Service) ForNotices() notice.Teams { return forNotices{s} }
+
+// NoticeReceivers implements notice.Teams: the members but for the sender, who
+// is one unless the app's server sends (docs/protocol/nim-social.md section 8).
+func (f forNotices) NoticeReceivers(ctx context.Context, a *app.App, t notice.Type, from, to string, rest bool) ([]string, error) {
+	k := Normal
+	if t == notice.CustomSuperTeam {
+		k = Super
+	}
+	tid, err := strconv.ParseInt(to, 10, 64)
+	if err != nil {
+		return nil, errNotFound()
+	}
+	if rest {
+		_, err = f.s.Get(ctx, a.Key, k, tid)
+	} else {
+		err = f.s.Check(ctx, a.Key, from, k, tid)
+	}
+	if err != nil {
+		return nil, err
+	}
+	members, err := f.s.c.Store.Members(ctx, a.Key, k.Key(tid), MemberQuery{})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(accids(members), func(accid string) bool { return accid == from }), nil
+}
