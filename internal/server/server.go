@@ -127,7 +127,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 			return fmt.Errorf("--app %s: %w", a.Key, err)
 		}
 	}
-	hooks := hook.New(hook.Config{AllowPrivate: cfg.HookPrivate, Clock: clock, Log: log, Metrics: registry})
+	hooks := hook.New(hook.Config{Copies: s.store, AllowPrivate: cfg.HookPrivate, Clock: clock, Log: log, Metrics: registry})
 	s.accounts = account.New(account.Config{Store: s.store, Clock: clock, TokenKey: keys.TokenKey(), Verdict: hooks.Login})
 	s.copies = s.newCourier(hooks, clock, registry)
 	node := s.store.IDs().Node()
@@ -143,6 +143,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.messages.WithRelations(s.friends)
 	s.teams = team.New(team.Config{Store: s.store, Accounts: s.accounts, Messages: s.messages, Bus: s.bus, Clock: clock, IDs: s.store.IDs(), Log: log,
 		Attach: nimgw.TeamAttach, Notify: nimgw.TeamNotify(s.notices)})
+	s.review(hooks)
 	s.messages.SetGate(s.teams)
 	s.messages.SetTeams(s.teams.ForMessages())
 	s.customs = notice.NewSender(s.notices, s.accounts, s.friends, s.teams.ForNotices())
@@ -156,7 +157,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	}
 	addr := clientAddr{cfg}
 	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Teams: s.teams, Notices: s.notices, CustomNotices: s.customs, Directory: dir, Bus: s.bus,
-		Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: device.New(s.store, clock), Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service})
+		Operations: hooks, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: device.New(s.store, clock), Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
 	many := cfg.Cluster != "" || cfg.Bus != ""
 	var missed func(context.Context, im.Event, int64, int64) ([]im.Event, error)

@@ -99,7 +99,7 @@ func (a *API) sendMsg(ctx context.Context, c *Call, p sendParams) (Result, error
 	if err := a.commit(ctx, c.App, m); err != nil {
 		return nil, err
 	}
-	return with("data", sendData{MsgID: m.ID, TimeTag: m.Time}), nil
+	return with("data", sendData{MsgID: m.ID, TimeTag: m.Time, AntiSpam: m.SpamResult() != ""}), nil
 }
 
 type sendBatchParams struct {

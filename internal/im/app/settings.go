@@ -84,6 +84,7 @@ type Settings struct {
 	MixedStorage        string
 	EasemobRegistration string
 	Moderation          string
+	ModerationREST      bool
 	CloudSearch         bool
 
 	Presence        bool  // online-state subscription
@@ -226,6 +227,7 @@ func settingTable() []Setting {
 		{"mixed_storage", "off", "off, s3", "second storage provider of the SDKs", oneOf(func(s *Settings) *string { return &s.MixedStorage }, "off", "s3")},
 		{"easemob_registration", "authorised", "authorised, open", "who may register through the Easemob API", oneOf(func(s *Settings) *string { return &s.EasemobRegistration }, "authorised", "open")},
 		{"moderation", "off", "off, local", "word filter", oneOf(func(s *Settings) *string { return &s.Moderation }, "off", "local")},
+		{"moderation_rest", "true", "true, false", "the word filter looks at messages of REST calls too", flag(func(s *Settings) *bool { return &s.ModerationREST })},
 		{"cloud_search", "true", "true, false", "full-text search over one's own conversations", flag(func(s *Settings) *bool { return &s.CloudSearch })},
 
 		{"presence", "true", "true, false", "online-state subscription; 403 when off", flag(func(s *Settings) *bool { return &s.Presence })},

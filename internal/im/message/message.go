@@ -82,10 +82,12 @@ type Message struct {
 	Flags      Flags
 	ClientType int // of the sender; 32 for REST
 	Content    Content
+	ClientHit  bool // the sender's own word list was hit; not stored
 
 	content []byte // Content as stored, made once
 	origin  string // connection that sent it; neither stored nor sent
 	copied  *copyFacts
+	spam    string // result of moderation that stopped it
 }
 
 // Content is what the server passes on without looking at it, apart from the

@@ -21,6 +21,7 @@ type Service struct {
 	clock    im.Clock
 	acks     *Acks
 	rate     *sendRate
+	review   Review
 	teams    Teams // nil: there are none
 	gate     Gate  // nil: nobody may send into teams
 
@@ -68,7 +69,8 @@ type Send struct {
 // commit, from the committer's goroutine. Messages of one caller commit in
 // call order (docs/protocol/nim-core.md section 5.3). A message that the
 // receiver's black list stops is stored for its sender alone: done then gets it
-// together with im.CodeBlacklisted (section 5.6).
+// together with im.CodeBlacklisted (section 5.6). One that the review stops is
+// answered like any other, at once, and neither stored nor delivered.
 func (s *Service) SendP2P(ctx context.Context, r Send, done func(m *Message, err error)) error {
 	m := r.Msg
 	if err := s.checkContent(r.App, m); err != nil {
@@ -100,7 +102,12 @@ func (s *Service) SendP2P(ctx context.Context, r Send, done func(m *Message, err
 	// refresh their copy of the card by them (docs/protocol/nim-core.md section 5.1).
 	m.Content.FromNick, m.Content.CardTime = sender.Card.Name, sender.Card.UpdatedMs
 	m.origin = r.Origin
-	m.WantCopy(r.App, r.Peer)
+	if stop, err := s.look(ctx, r); err != nil || stop {
+		if err == nil {
+			done(m, nil)
+		}
+		return err
+	}
 	if !r.REST && s.relations != nil && m.From != to {
 		refused, err := s.related(ctx, r.App, m.From, to)
 		if err != nil {

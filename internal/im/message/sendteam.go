@@ -65,5 +65,11 @@ func (s *Service) SendTeam(ctx context.Context, r Send, scene im.Scene, done fun
 	}
 	m.Content.FromNick, m.Content.CardTime = sender.Card.Name, sender.Card.UpdatedMs
 	m.origin = r.Origin
+	if stop, err := s.look(ctx, r); err != nil || stop {
+		if err == nil {
+			done(m, nil)
+		}
+		return err
+	}
 	return s.store.Append(&Pending{Msg: m, Idempotent: !r.REST, Done: func(_ bool, err error) { done(m, err) }})
 }

@@ -1,6 +1,6 @@
 // Package hook owns HTTP calls to the app's own server: third-party callbacks,
 // which decide whether an operation of a client may go on
-// (docs/api/callbacks.md).
+// (docs/api/callbacks.md), and single attempts to send event copies.
 //
 // It must not know connections, storage or why somebody asks: it signs a body,
 // sends it once, and reads the verdict. Secrets and tokens never reach the log.
@@ -26,14 +26,21 @@ import (
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/eventcopy"
 )
 
 // maxAnswer is the longest answer in bytes that is read.
 const maxAnswer = 64 << 10
 
+// Copies stores event copies.
+type Copies interface {
+	PutCopies(ctx context.Context, cs []*eventcopy.Copy) error
+}
+
 // Config is what a Client needs. Log and Metrics may be nil.
 type Config struct {
-	AllowPrivate bool // URLs may lead to loopback and private addresses
+	Copies       Copies // gets copies of failed callbacks; may be nil
+	AllowPrivate bool   // URLs may lead to loopback and private addresses
 	Clock        im.Clock
 	Log          *slog.Logger
 	Metrics      prometheus.Registerer
@@ -42,10 +49,12 @@ type Config struct {
 // Client calls app servers. It is safe for concurrent use and keeps connections
 // alive; Close ends the idle ones.
 type Client struct {
-	clock   im.Clock
-	log     *slog.Logger
-	http    *http.Client
-	metrics *hookMetrics
+	clock    im.Clock
+	log      *slog.Logger
+	copies   Copies
+	breakers *breakers
+	http     *http.Client
+	metrics  *hookMetrics
 }
 
 // New returns a Client.
@@ -54,7 +63,7 @@ func New(c Config) *Client {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	g := &guard{allowPrivate: c.AllowPrivate, lookup: net.DefaultResolver.LookupNetIP}
-	return &Client{clock: c.Clock, log: c.Log, metrics: newMetrics(c.Metrics), http: &http.Client{
+	return &Client{copies: c.Copies, breakers: newBreakers(c.Clock), clock: c.Clock, log: c.Log, metrics: newMetrics(c.Metrics), http: &http.Client{
 		// No proxy from the environment: it would resolve names past the guard.
 		// HTTP/1.1 only, as the original speaks it.
 		Transport: &http.Transport{

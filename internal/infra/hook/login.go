@@ -46,7 +46,7 @@ func (c *Client) Login(ctx context.Context, a *app.App, l account.Login) error {
 		}
 		return nil
 	}
-	v, err := c.decide(ctx, a, loginEvent, time.Duration(a.Settings.LoginTimeout)*time.Millisecond, c.loginBody(l))
+	v, err := c.ask(ctx, a, loginEvent, "", time.Duration(a.Settings.LoginTimeout)*time.Millisecond, c.loginBody(l))
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err() // the client has gone away: there is nobody to answer
@@ -75,17 +75,33 @@ func (c *Client) loginBody(l account.Login) []byte {
 	return marshal(b)
 }
 
-// decide asks the app's callback URL and counts and logs what came of it.
-func (c *Client) decide(ctx context.Context, a *app.App, event int, timeout time.Duration, body []byte) (Verdict, error) {
+// ask asks the callback URL of the app, or of an environment, unless it has
+// failed too often; it counts, logs and reports what came of it.
+func (c *Client) ask(ctx context.Context, a *app.App, event int, env string, timeout time.Duration, body []byte) (Verdict, error) {
 	begun := time.Now()
-	v, err := c.Ask(ctx, a, a.Settings.CallbackURL, timeout, body)
+	target := a.Settings.CallbackURL
+	if other := a.Settings.CallbackEnv[env]; other != "" {
+		target = other
+	}
+	if err := c.breakers.enter(a, target); err != nil {
+		c.metrics.count(a.Key, event, "suspended", begun)
+		c.report(ctx, a, event, "3", body)
+		return Verdict{}, err
+	}
+	v, err := c.Ask(ctx, a, target, timeout, body)
+	c.breakers.leave(a, target, err, err != nil && ctx.Err() != nil)
 	result := resultOf(v, err)
 	if err != nil && ctx.Err() != nil {
 		result = "abandoned"
 	}
 	c.metrics.count(a.Key, event, result, begun)
 	if err != nil && ctx.Err() == nil {
-		c.log.Warn("callback failed", "app", a.Key, "event", event, "host", hostOf(a.Settings.CallbackURL), "result", result, "err", err)
+		c.log.Warn("callback failed", "app", a.Key, "event", event, "host", hostOf(target), "result", result, "err", err)
+		reason := "1"
+		if errors.Is(err, ErrMalformed) {
+			reason = "2"
+		}
+		c.report(ctx, a, event, reason, body)
 	}
 	return v, err
 }

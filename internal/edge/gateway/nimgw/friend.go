@@ -62,11 +62,17 @@ func (p *Product) ownDevices(push func(*friend.Event) (wire.Command, wire.REncod
 
 // askFriend is 12-1 (docs/protocol/nim-social.md section 10).
 func (p *Product) askFriend(ctx context.Context, s *gateway.Session, req *nimwire.FriendReuqestRequest) (*gateway.None, error) {
+	if err := p.askAboutFriend(ctx, s, askAddFriend, req.Account, int64(req.Type), req.Ps); err != nil {
+		return nil, err
+	}
 	return nil, p.c.Friends.Ask(ctx, friend.Request{App: s.App(), From: s.Accid(), To: req.Account, Kind: friend.Kind(req.Type), Greeting: req.Ps, Origin: s.ID})
 }
 
 // deleteFriend is 12-2.
 func (p *Product) deleteFriend(ctx context.Context, s *gateway.Session, req *nimwire.DeleteFriendRequest) (*gateway.None, error) {
+	if err := p.askAboutFriend(ctx, s, askDeleteFriend, req.Account, 0, ""); err != nil {
+		return nil, err
+	}
 	return nil, p.c.Friends.Delete(ctx, s.App(), s.Accid(), req.Account, req.DelFriendParams.DelAlias.Bool(), s.ID)
 }
 

@@ -24,7 +24,8 @@ func (p *Product) sendMsg(ctx context.Context, s *gateway.Session, req *nimwire.
 			reply(nil, err)
 			return
 		}
-		w := nimwire.Msg{Time: wire.Int(m.Time), IdClient: wire.Str(m.IDClient), IdServer: wire.Int(m.ID)}
+		w := nimwire.Msg{Time: wire.Int(m.Time), IdClient: wire.Str(m.IDClient), IdServer: wire.Int(m.ID),
+			CallbackExt: text(m.Content.CallbackExt), YidunAntiSpamResult: text(m.SpamResult())}
 		if m.Flags.Has(message.Refused) {
 			w.IsInBlackList = wire.Bool(true)
 		}
@@ -113,6 +114,7 @@ func messageFrom(w *nimwire.Msg) *message.Message {
 			m.Flags |= sw.off
 		}
 	}
+	m.ClientHit = w.ClientAntispamHitting.Bool()
 	if w.NeedACK.Bool() {
 		m.Flags |= message.NeedReceipt
 	}

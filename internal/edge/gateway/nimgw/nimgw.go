@@ -49,6 +49,7 @@ type Config struct {
 	Notices       *notice.Service
 	Directory     *presence.Directory
 	Bus           im.Publisher
+	Operations    Operations // nil = nobody is asked
 	LoginLog      *account.LoginLog
 	Clock         im.Clock
 	Log           *slog.Logger

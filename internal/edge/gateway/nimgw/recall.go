@@ -51,6 +51,9 @@ func (p *Product) recallSuperTeamMsg(ctx context.Context, s *gateway.Session, re
 }
 
 func (p *Product) recall(ctx context.Context, s *gateway.Session, kind message.RecallKind, w *nimwire.RecallParams) error {
+	if err := p.askAboutRecall(ctx, s, int64(kind), w); err != nil {
+		return err
+	}
 	return p.c.Messages.Recall(ctx, message.Recall{
 		App: s.App(), Operator: s.Accid(), Origin: s.ID, Kind: kind, From: w.From.String(), To: w.To.String(),
 		ClientType: s.Login().Device.ClientType, ID: w.DeletedIdServer.Int(), IDClient: w.DeletedIdClient.String(),

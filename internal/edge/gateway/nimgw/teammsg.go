@@ -25,12 +25,13 @@ func (p *Product) sendToTeam(ctx context.Context, s *gateway.Session, w *nimwire
 	if m.Content.FromDevice == "" {
 		m.Content.FromDevice = d.DeviceID
 	}
-	return p.c.Messages.SendTeam(ctx, message.Send{App: s.App(), Msg: m, Origin: s.ID}, scene, func(m *message.Message, err error) {
+	return p.c.Messages.SendTeam(ctx, message.Send{App: s.App(), Msg: m, Origin: s.ID, Peer: peerOf(s)}, scene, func(m *message.Message, err error) {
 		if err != nil {
 			reply(nil, err)
 			return
 		}
-		reply(answer(&nimwire.Msg{Time: wire.Int(m.Time), IdClient: wire.Str(m.IDClient), IdServer: wire.Int(m.ID), AckSnapshot: number(m.Content.AckSnapshot)}), nil)
+		reply(answer(&nimwire.Msg{Time: wire.Int(m.Time), IdClient: wire.Str(m.IDClient), IdServer: wire.Int(m.ID), AckSnapshot: number(m.Content.AckSnapshot),
+			CallbackExt: text(m.Content.CallbackExt), YidunAntiSpamResult: text(m.SpamResult())}), nil)
 	})
 }
 
