@@ -22,13 +22,18 @@ type Cluster struct {
 	clock im.Clock
 	many  bool
 	gone  func(*Device)
+	came  func(*Device)
 }
 
 // NewCluster returns the keeper of dir. many says whether there can be other
 // nodes at all; gone is told of devices that vanished with their node.
 func NewCluster(dir *Directory, bus im.Publisher, clock im.Clock, many bool, gone func(*Device)) *Cluster {
-	return &Cluster{dir: dir, bus: bus, clock: clock, many: many, gone: gone}
+	return &Cluster{dir: dir, bus: bus, clock: clock, many: many, gone: gone, came: func(*Device) {}}
 }
+
+// OnCame names who is told of devices that became known with their node, and
+// not by an event of their own.
+func (c *Cluster) OnCame(f func(*Device)) { c.came = f }
 
 // nodeState is the body of an im.EventNodeState.
 type nodeState struct {
@@ -76,7 +81,10 @@ func (c *Cluster) state(n nodeState) {
 	}
 	fresh := c.dir.Alive(n.Node)
 	for _, d := range n.Devices {
-		c.dir.Put(d)
+		known := c.dir.knows(d)
+		if c.dir.Put(d); !known {
+			c.came(d)
+		}
 	}
 	if n.Hello || fresh {
 		c.snapshot()

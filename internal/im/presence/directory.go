@@ -66,6 +66,19 @@ func (d *Directory) Put(dev *Device) {
 	s.devices[dev.Key()] = append(next, dev)
 }
 
+// knows says whether a device is there.
+func (d *Directory) knows(dev *Device) bool {
+	s := d.shard(dev.Key())
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, o := range s.devices[dev.Key()] {
+		if o.ConnectionID == dev.ConnectionID {
+			return true
+		}
+	}
+	return false
+}
+
 // Remove drops a device and says whether it was there.
 func (d *Directory) Remove(dev *Device) bool {
 	s := d.shard(dev.Key())

@@ -97,11 +97,10 @@ func (s *Service) Observe(ev im.Event) {
 			return // the directory has reported it
 		}
 		if ev.Kind == im.EventDeviceUp {
-			s.queue.cancel(d)
-			s.queue.put(change{key: k, device: d, value: ValueLogin, dueMs: s.c.Clock.NowMs()})
-			return
+			s.Came(d)
+		} else {
+			s.Gone(d)
 		}
-		s.Gone(d)
 	case EventPublished:
 		k := presence.Key{App: ev.App, Accid: ev.To}
 		if !s.watch.watched(k) {
@@ -115,10 +114,19 @@ func (s *Service) Observe(ev im.Event) {
 		s.queue.put(change{key: k, event: e, dueMs: s.c.Clock.NowMs()})
 	case EventChanged:
 		k := presence.Key{App: ev.App, Accid: ev.To}
-		if s.watch.begin(k) {
+		if s.watch.here(k) {
 			s.queue.put(change{key: k, reload: true, dueMs: s.c.Clock.NowMs()})
 		}
 	}
+}
+
+// Came tells of a device that is there.
+func (s *Service) Came(d *presence.Device) {
+	if !s.watch.watched(d.Key()) {
+		return
+	}
+	s.queue.cancel(d)
+	s.queue.put(change{key: d.Key(), device: d, value: ValueLogin, dueMs: s.c.Clock.NowMs()})
 }
 
 // Gone tells of a device that logged out or was lost. A lost one may come back
@@ -220,8 +228,7 @@ func (s *Service) tell(ctx context.Context, c change) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	if c.reload {
-		subs, err := s.c.Store.Subscriptions(ctx, c.key.App, c.key.Accid, s.c.Clock.NowMs())
-		s.watch.set(c.key, subs, err == nil)
+		_, err := s.load(ctx, c.key)
 		return err
 	}
 	to := s.watch.of(c.key, s.c.Clock.NowMs())

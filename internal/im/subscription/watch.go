@@ -56,6 +56,13 @@ func (w *watch) offline(k presence.Key, conn string) {
 	delete(w.subscribers, k)
 }
 
+// here says whether k has a connection here.
+func (w *watch) here(k presence.Key) bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.subscribers[k] != nil
+}
+
 // begin marks that k's subscriptions are being read; false: nobody is here.
 func (w *watch) begin(k presence.Key) bool {
 	w.mu.Lock()
