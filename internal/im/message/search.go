@@ -21,6 +21,9 @@ const (
 	maxTail             = 1000 // newest messages of one conversation that are read past the index
 	// searchSlackMs is how far a message's time and the time of its id may be apart.
 	searchSlackMs = 60_000
+	// tailSlackMs is the same for messages the index may not have yet: one that
+	// took longer to commit is found when it is indexed.
+	tailSlackMs = 5000
 )
 
 // SearchStore keeps the index. It follows the messages behind their commit.
@@ -184,7 +187,7 @@ func (r *searchRun) scope(ctx context.Context, cursor int64) ([]im.ConvKey, erro
 		return nil, err
 	}
 	var tail []im.ConvKey
-	newest := im.IDTimeMs(cursor) - searchSlackMs
+	newest := im.IDTimeMs(cursor) - tailSlackMs
 	for _, c := range convs {
 		scene := c.Conv.Scene()
 		if scene == im.SceneSuperTeam || !r.all && !named[c.Conv] {
@@ -244,14 +247,12 @@ func (r *searchRun) indexed(ctx context.Context) (more bool, err error) {
 func (r *searchRun) tail(ctx context.Context, convs []im.ConvKey, cursor int64) (more bool, err error) {
 	found := map[int64]*Message{}
 	for _, conv := range convs {
-		msgs, err := r.s.store.Page(ctx, r.q.App.Key, conv, PageQuery{FromTime: max(1, im.IDTimeMs(cursor)-searchSlackMs), Limit: maxTail, Without: NoHistory, Viewer: r.q.Accid})
+		msgs, err := r.s.store.Page(ctx, r.q.App.Key, conv, PageQuery{FromTime: max(1, im.IDTimeMs(cursor)-tailSlackMs), MinID: cursor, Limit: maxTail, Without: NoHistory, Viewer: r.q.Accid})
 		if err != nil {
 			return false, err
 		}
 		for _, m := range msgs {
-			if m.ID > cursor {
-				found[m.ID] = m
-			}
+			found[m.ID] = m
 		}
 	}
 	return r.give(found), nil

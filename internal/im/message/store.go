@@ -63,6 +63,7 @@ type PageQuery struct {
 	FromTime, ToTime int64
 	MinSeq           int64 // messages with seq > MinSeq
 	MaxSeq           int64 // messages with seq < MaxSeq; 0 is open
+	MinID            int64 // messages with id > MinID
 	Ascending        bool
 	Limit            int
 	Types            []int64 // empty = all

@@ -88,6 +88,9 @@ func pageWhere(no int64, conv im.ConvKey, q message.PageQuery) (string, []any) {
 	if q.MaxSeq > 0 {
 		cond(` AND seq < ?`, q.MaxSeq)
 	}
+	if q.MinID > 0 {
+		cond(` AND id > ?`, q.MinID)
+	}
 	if q.Without != 0 {
 		cond(` AND (flags & ?) = 0`, int64(q.Without))
 	}
