@@ -161,8 +161,6 @@ func (p *Product) table() []gateway.Row {
 // notYet says why a client command without a handler is answered 514.
 func notYet(c wire.Command) string {
 	switch c.Service {
-	case "team", "superTeam":
-		return "teams are not served yet"
 	case "friend":
 		return "friends are not served yet"
 	case "cloudStorage":
