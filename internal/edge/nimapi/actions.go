@@ -9,7 +9,6 @@ const (
 	noTeams       = "teams are not available on this server"
 	noSuperTeams  = "super teams are not available on this server"
 	noRooms       = "chat rooms are not available on this server"
-	noSignaling   = "signalling is not available on this server"
 	noTranslation = "no translation engine is attached to this server"
 )
 
