@@ -20,6 +20,7 @@ import (
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/message"
 	"hongyan/internal/im/presence"
 	"hongyan/internal/im/team"
 )
@@ -337,6 +338,9 @@ func (g *Gateway) Handle(ev im.Event) {
 
 // addressed returns the sessions an event is for.
 func (g *Gateway) addressed(ev im.Event) []*Session {
+	if ev.Kind == message.EventBroadcast {
+		return g.everyone(ev.App)
+	}
 	if ev.To == "" && ev.Conv != "" {
 		return g.rooms.of(ev.App, ev.Conv)
 	}

@@ -47,8 +47,8 @@ func (a *API) actions() []action {
 		{"msg/delMsg.action", form(a.msgDelMsg)},
 		{"msg/delMsgOneWay.action", form(a.msgDelMsgOneWay)},
 		{"msg/delRoamSession.action", form(a.delRoamSession)},
-		{"msg/broadcastMsg.action", unsupported(noMsgOps)},
-		{"history/delBroadcastMsgById.action", unsupported(noMsgOps)},
+		{"msg/broadcastMsg.action", form(a.broadcast)},
+		{"history/delBroadcastMsgById.action", form(a.delBroadcast)},
 
 		{"msg/sendAttachMsg.action", form(a.sendAttachMsg)},
 		{"msg/sendBatchAttachMsg.action", form(a.sendBatchAttachMsg)},
@@ -58,8 +58,8 @@ func (a *API) actions() []action {
 		{"history/queryChatroomMsg.action", unsupported(noHistory)},
 		{"chatroom/deleteHistoryMessage.action", unsupported(noHistory)},
 		{"history/querySessionList.action", form(a.querySessionList)},
-		{"history/queryBroadcastMsgById.action", unsupported(noHistory)},
-		{"history/queryBroadcastMsg.action", unsupported(noHistory)},
+		{"history/queryBroadcastMsgById.action", form(a.queryBroadcast)},
+		{"history/queryBroadcastMsg.action", form(a.queryBroadcasts)},
 		{"history/queryUserEvents.action", unsupported(noHistory)},
 
 		{"msg/upload.action", a.upload("base64")},

@@ -15,7 +15,7 @@ const (
 	EventReceipt                                  // Body is Receipt.Encode
 	EventDeleted                                  // Body is EncodeDeleted
 	EventCleared                                  // Body is Cleared.Encode
-	EventBroadcast                                // Body is Broadcast.Encode; addressed to one account
+	EventBroadcast                                // Body is Broadcast.Encode; to every session of the app
 )
 
 // RecallKind is the type of the system message that tells of a recall

@@ -36,6 +36,7 @@ type Store interface {
 
 	OpStore     // what is done to messages later (visibility.go)
 	SearchStore // the search index (search.go)
+	BroadcastStore
 }
 
 // Pending is a message on its way into the store.

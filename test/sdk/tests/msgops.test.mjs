@@ -273,7 +273,7 @@ scenario('full-text search', { kinds: NODE_KINDS, proves: ['nim/cmd/nimFtsCloudM
   assert.deepEqual(found(grouped), found([three, two]));
 });
 
-scenario('broadcast messages', { pending: 'broadcasts', kinds: NODE_KINDS, proves: ['rest/msg/broadcastMsg', 'nim/cmd/onBroadcastMsg', 'nim/cmd/syncBroadcastMsg', 'nim/event/broadcastMsgs'] }, async (ctx) => {
+scenario('broadcast messages', { kinds: NODE_KINDS, proves: ['rest/msg/broadcastMsg', 'nim/cmd/onBroadcastMsg', 'nim/cmd/syncBroadcastMsg', 'nim/event/broadcastMsgs'] }, async (ctx) => {
   const syncing = { other: { syncOptions: { broadcastMsgs: true } } };
   const a = await ctx.account('alice');
   const b = await ctx.account('bob');

@@ -33,6 +33,7 @@ func (p *Product) messageEvents() map[im.EventKind]eventFunc {
 	t[message.EventReceipt] = p.onReceipt
 	t[message.EventDeleted] = p.onDeleted
 	t[message.EventCleared] = p.onCleared
+	t[message.EventBroadcast] = p.onBroadcast
 	return t
 }
 
@@ -140,6 +141,3 @@ func (r *syncRun) recalls(ctx context.Context) error {
 func (p *Product) ackRecalls(ctx context.Context, s *gateway.Session, ids []int64) error {
 	return p.c.Messages.AckRecalls(ctx, s.App(), s.Accid(), ids)
 }
-
-// broadcasts is 4-16.
-func (r *syncRun) broadcasts(context.Context) error { return nil }

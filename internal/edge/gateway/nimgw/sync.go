@@ -166,6 +166,7 @@ func (p *Product) ackTable() map[wire.ID]ackFunc {
 		{SID: 7, CID: 2}:   messages,
 		{SID: 8, CID: 3}:   messages,
 		{SID: 7, CID: 3}:   p.ackNotices,
+		{SID: 7, CID: 17}:  p.ackBroadcasts,
 		{SID: 21, CID: 19}: p.ackNotices,
 		{SID: 15, CID: 11}: p.ackSignaling,
 	}

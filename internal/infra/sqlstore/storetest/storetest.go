@@ -47,7 +47,7 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 
 		"message operations": testOpModel, "recalls": testRecalls, "client id": testFindClientID, "threads": testThreads,
 		"sticky sessions": testSticks, "cloud sessions": testCloudSessions,
-		"search index": testSearchIndex,
+		"search index": testSearchIndex, "broadcasts": testBroadcasts,
 
 		"files": testFiles, "files: usage": testFileUsage, "files: lists": testFileLists,
 
