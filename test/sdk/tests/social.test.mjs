@@ -154,3 +154,19 @@ scenario('friends of one app are not those of another', { kinds: ['mini-0.17.2']
   const answer = await other.rest('friend/get.action', { accid: a.accid, updatetime: 0 });
   assert.equal(answer.code, 414);
 });
+
+scenario('custom notifications of teams reach who is online', {
+  kinds: ['mini-0.15.0', 'mini-0.17.2', 'browser-0.17.2'], proves: ['nim/cmd/sendCustomSysMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg'],
+}, async (ctx) => {
+  const { a, b, alice, bob } = await pair(ctx);
+  const c = await ctx.account('carol');
+  const { teamId } = await alice.call('team.createTeam', { type: 'advanced', name: 'crew', accounts: [b.accid, c.accid], beInviteMode: 'noVerify' });
+  await alice.call('systemMessage.sendCustomSysMsg', { type: 'customTeam', to: teamId, attach: '{"n":1}' });
+  const got = await bob.event('sysMsg', (m) => m.type === 'customTeam');
+  assert.deepEqual([got.from, got.to, got.attach], [a.accid, teamId, { n: 1 }]);
+  await eventually(() => bob.packets('->', '4-5').some((p) => Number(p.body[1]) === 3 && p.body[2].includes(got.idServer)), { what: 'acknowledgement' });
+  const carol = await ctx.login(c);
+  assert.deepEqual(carol.seen('syncSysMsgs').flatMap((e) => e.args[0]).filter((m) => m.type.startsWith('custom')), [], 'it was not stored');
+  assert.equal(alice.seen('sysMsg', (m) => m.type.startsWith('custom')).length, 0, 'the sender gets none');
+  await assert.rejects(carol.call('systemMessage.sendCustomSysMsg', { type: 'customTeam', to: '1', attach: '{}' }), (e) => e.code === 803);
+});
