@@ -122,7 +122,8 @@ func (c *Channel) Others(accid string) []string {
 }
 
 // join makes the caller a member. An account is in a channel with one session;
-// one whose connection has gone may be replaced. draw makes a uid where the
+// one whose connection has gone may be replaced, and so may an earlier one of
+// the same device, which leaves in a moment. draw makes a uid where the
 // caller chose none (0).
 func (c *Channel) join(by Caller, uid, nowMs int64, online func(conn string) bool, draw func() int64) (Member, error) {
 	old, is := c.Member(by.Accid)
@@ -130,7 +131,7 @@ func (c *Channel) join(by Caller, uid, nowMs int64, online func(conn string) boo
 		switch {
 		case old.Conn == by.Conn:
 			return Member{}, im.Errorf(CodeMember, "already in the channel")
-		case online(old.Conn):
+		case old.Device != by.Device && online(old.Conn):
 			return Member{}, im.Errorf(CodeOtherDevice, "another device of the account is in the channel")
 		}
 	} else if len(c.Members) >= maxMembers {
@@ -229,13 +230,21 @@ func (c *Channel) pending(from, to, request string) (*Invite, error) {
 	return v, nil
 }
 
+// mayResume says whether the caller is the session that is in the channel, or
+// the same client on a new connection: the same device, or one that cannot be
+// told from it when the old connection has gone.
+func (c *Channel) mayResume(by Caller, online func(conn string) bool) bool {
+	m, is := c.Member(by.Accid)
+	return is && (m.Conn == by.Conn || m.Device == by.Device || m.Client == by.Client && !online(m.Conn))
+}
+
 // resume moves a membership to the new connection of the same client. It says
 // false when the membership belongs to another client.
 func (c *Channel) resume(by Caller, nowMs int64, online func(conn string) bool) bool {
-	m, is := c.Member(by.Accid)
-	if !is || m.Conn != by.Conn && (m.Client != by.Client || online(m.Conn)) {
+	if !c.mayResume(by, online) {
 		return false
 	}
+	m, _ := c.Member(by.Accid)
 	m.Conn, m.Device, m.ExpiresMs = by.Conn, by.Device, nowMs+lifeMs
 	c.ExpiresMs = nowMs + lifeMs
 	return true

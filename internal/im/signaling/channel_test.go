@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -53,7 +54,7 @@ func TestChannelModel(t *testing.T) {
 				switch {
 				case is && conn == q.Conn:
 					want = CodeMember
-				case is && w.up[conn]:
+				case is && w.up[conn] && !strings.HasPrefix(conn, q.Conn):
 					want = CodeOtherDevice
 				default:
 					for _, m := range c.Members {
@@ -113,7 +114,7 @@ func TestChannelModel(t *testing.T) {
 				w.up[q.Conn] = true
 				conn := w.in[q.Accid]
 				m, _ := c.Member(q.Accid)
-				want := conn != "" && m.Client == q.Client && !w.up[conn] || conn == q.Conn
+				want := conn != "" && m.Device == q.Device
 				if got := c.resume(q, w.now, w.online); got != want {
 					t.Fatalf("resume: %v, want %v", got, want)
 				}
@@ -154,6 +155,32 @@ func TestChannelModel(t *testing.T) {
 			},
 		})
 	})
+}
+
+// TestResume: which connection of an account takes a membership over.
+func TestResume(t *testing.T) {
+	up := map[string]bool{"c1": true}
+	online := func(conn string) bool { return up[conn] }
+	c := &Channel{ExpiresMs: lifeMs}
+	if _, err := c.join(Caller{Accid: "a", Device: "d1", Client: "tab", Conn: "c1"}, 1, 1, online, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		by   Caller
+		lost bool
+		want bool
+	}{
+		{Caller{Accid: "a", Device: "d2", Client: "tab", Conn: "c2"}, false, false}, // another tab
+		{Caller{Accid: "a", Device: "d1", Client: "d1", Conn: "c2"}, false, true},   // the device, before its old connection was missed
+		{Caller{Accid: "a", Device: "d2", Client: "tab", Conn: "c2"}, true, true},   // the tab again, for all anybody can tell
+		{Caller{Accid: "a", Device: "d3", Client: "phone", Conn: "c3"}, true, false},
+		{Caller{Accid: "b", Device: "d1", Client: "tab", Conn: "c4"}, true, false},
+	} {
+		up["c1"] = !x.lost
+		if got := c.mayResume(x.by, online); got != x.want {
+			t.Errorf("%+v, lost %v: %v", x.by, x.lost, got)
+		}
+	}
 }
 
 func TestChannelLimits(t *testing.T) {

@@ -284,7 +284,7 @@ func (s *Service) Resume(ctx context.Context, a *app.App, by Caller) ([]*Channel
 	online, now := s.online(a.Key, by.Accid), s.c.Clock.NowMs()
 	var out []*Channel
 	for _, c := range all {
-		if m, is := c.Member(by.Accid); !is || !c.Live(now) || m.Conn != by.Conn && (m.Client != by.Client || online(m.Conn)) {
+		if !c.Live(now) || !c.mayResume(by, online) {
 			continue
 		}
 		next, _, err := s.c.Store.UpdateChannel(ctx, a.Key, c.ID, s.keepMax(a), func(c *Channel) (Outcome, error) {

@@ -1,6 +1,7 @@
 package subscription
 
 import (
+	"slices"
 	"sync"
 
 	"hongyan/internal/im/presence"
@@ -17,8 +18,8 @@ type watch struct {
 // watcher is a subscriber with at least one connection here.
 type watcher struct {
 	key     presence.Key
-	conns   map[string]bool
-	until   map[string]int64 // publisher -> expiry, ms
+	conns   []string         // few; most accounts have one and subscribe nobody
+	until   map[string]int64 // publisher -> expiry, ms; nil when empty
 	loading int              // readings of the store under way
 	missed  []Subscription   // made while one was
 }
@@ -33,10 +34,12 @@ func (w *watch) online(k presence.Key, conn string) {
 	defer w.mu.Unlock()
 	s := w.subscribers[k]
 	if s == nil {
-		s = &watcher{key: k, conns: map[string]bool{}, until: map[string]int64{}}
+		s = &watcher{key: k}
 		w.subscribers[k] = s
 	}
-	s.conns[conn] = true
+	if !slices.Contains(s.conns, conn) {
+		s.conns = append(s.conns, conn)
+	}
 }
 
 // offline forgets a connection, and with the last one the subscriber.
@@ -44,10 +47,10 @@ func (w *watch) offline(k presence.Key, conn string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.subscribers[k]
-	if s == nil || !s.conns[conn] {
+	if s == nil || !slices.Contains(s.conns, conn) {
 		return
 	}
-	if delete(s.conns, conn); len(s.conns) > 0 {
+	if s.conns = slices.DeleteFunc(s.conns, func(c string) bool { return c == conn }); len(s.conns) > 0 {
 		return
 	}
 	for p := range s.until {
@@ -140,6 +143,9 @@ func (w *watch) remove(k presence.Key, publishers []string) {
 }
 
 func (w *watch) put(s *watcher, b Subscription) {
+	if s.until == nil {
+		s.until = map[string]int64{}
+	}
 	s.until[b.Publisher] = max(s.until[b.Publisher], b.ExpiresMs)
 	k := presence.Key{App: s.key.App, Accid: b.Publisher}
 	if w.publishers[k] == nil {
