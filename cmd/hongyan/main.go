@@ -26,6 +26,8 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	App     appCmd     `cmd:"" help:"Create and change apps."`
 	Account accountCmd `cmd:"" help:"Create and change accounts."`
+	Copies  copiesCmd  `cmd:"" help:"Look at event copies that were given up, and send them again."`
+	Words   wordsCmd   `cmd:"" help:"Change the lists of the word filter."`
 	Cert    certCmd    `cmd:"" help:"Show and renew the certificate of the TLS listener."`
 	Doctor  doctorCmd  `cmd:"" help:"Check whether a server can run here, and say what to do if not."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server, or the disk."`
@@ -38,6 +40,8 @@ func newCLI() *cli {
 		Serve:   serveCmd{settingFlags: newSettingFlags()},
 		App:     appCmd{settingFlags: newStoreFlags()},
 		Account: accountCmd{settingFlags: newStoreFlags()},
+		Copies:  copiesCmd{settingFlags: newStoreFlags()},
+		Words:   wordsCmd{settingFlags: newStoreFlags()},
 		Cert:    certCmd{settingFlags: newSettingFlags(certSettings()...)},
 		Doctor:  doctorCmd{settingFlags: newSettingFlags()},
 	}

@@ -74,6 +74,8 @@ func (c *changes) poll(ctx context.Context) error {
 			c.s.friends.Forget(ch.App, ch.Key)
 		case sqlstore.ChangeCopies:
 			c.s.copies.Reread(ch.App)
+		case sqlstore.ChangeWords:
+			c.s.words.Forget(ch.App)
 		case sqlstore.ChangeKick:
 			k := presence.Kick{Reason: presence.KickServer, ByClient: presence.ClientServer, Ext: ch.Body, BeforeMs: im.IDTimeMs(ch.ID) + 1}
 			c.s.gateway.Handle(im.Event{Kind: im.EventKick, App: ch.App, To: ch.Key, Body: k.Encode()})

@@ -8,7 +8,10 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/moderation"
 	"hongyan/internal/infra/hook"
+	"hongyan/internal/infra/sqlstore"
+	"hongyan/internal/infra/wordfilter"
 )
 
 // newCourier builds what sends event copies.
@@ -19,5 +22,11 @@ func (s *Server) newCourier(hooks *hook.Client, clock im.Clock, registry *promet
 
 // review connects what looks at messages before they are stored.
 func (s *Server) review(hooks *hook.Client) {
-	s.messages.SetReview(message.Review{Callback: hooks, Copies: s.store, IDs: s.store.IDs()})
+	s.words = newModeration(s.store)
+	s.messages.SetReview(message.Review{Callback: hooks, Moderator: s.words, Copies: s.store, IDs: s.store.IDs()})
+}
+
+// newModeration builds the word filter.
+func newModeration(store *sqlstore.Store) *moderation.Service {
+	return moderation.New(store, func(words []string) moderation.Matcher { return wordfilter.New(words) })
 }

@@ -25,6 +25,7 @@ import (
 	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/moderation"
 	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
 	"hongyan/internal/im/proxy"
@@ -69,6 +70,7 @@ func Run(ctx context.Context, cfg *config.Config) error {
 // Server is one built process.
 type Server struct {
 	files  files
+	words  *moderation.Service
 	copies *eventcopy.Courier
 
 	cfg      *config.Config

@@ -10,6 +10,8 @@ import (
 	"hongyan/internal/config"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/eventcopy"
+	"hongyan/internal/im/moderation"
 	"hongyan/internal/infra/seal"
 	"hongyan/internal/infra/sqlstore"
 )
@@ -19,6 +21,7 @@ import (
 type Tool struct {
 	Apps     *app.Service
 	Accounts *account.Service
+	Words    *moderation.Service
 	store    *sqlstore.Store
 }
 
@@ -32,7 +35,7 @@ func OpenTool(ctx context.Context, cfg *config.Config) (*Tool, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tool{store: store, Apps: app.New(store, time.Now),
+	t := &Tool{store: store, Words: newModeration(store), Apps: app.New(store, time.Now),
 		Accounts: account.New(account.Config{Store: store, Clock: time.Now, TokenKey: keys.TokenKey()})}
 	if err := t.Apps.Reload(ctx); err != nil {
 		return nil, errors.Join(err, store.Close())
@@ -61,6 +64,22 @@ func (t *Tool) App(key string) (*app.App, error) {
 // Kick closes the account's connections on every node, with ext for the clients.
 func (t *Tool) Kick(ctx context.Context, appKey, accid, ext string) error {
 	return t.store.LogChange(ctx, sqlstore.Change{App: appKey, Kind: sqlstore.ChangeKick, Key: accid, Body: ext})
+}
+
+// DeadCopies returns event copies that were given up, by id.
+func (t *Tool) DeadCopies(ctx context.Context, appKey string, after int64, limit int) ([]*eventcopy.Dead, error) {
+	return t.store.DeadCopies(ctx, appKey, after, limit)
+}
+
+// WaitingCopies counts event copies that wait, up to limit, and returns the id
+// of the oldest; 0 when there is none.
+func (t *Tool) WaitingCopies(ctx context.Context, appKey string, limit int) (n int, oldest int64, err error) {
+	return t.store.CountCopies(ctx, appKey, limit)
+}
+
+// ReplayCopies makes dead event copies wait again and returns how many.
+func (t *Tool) ReplayCopies(ctx context.Context, appKey string, ids []int64) (int, error) {
+	return t.store.ReplayCopies(ctx, appKey, ids)
 }
 
 // StoreFacts tells of the database for `hongyan doctor`.

@@ -44,7 +44,10 @@ const (
 type Match struct{ Start, End, Word int }
 
 // Matcher finds words. Matches are in order and do not overlap.
-type Matcher interface{ Find(text string) []Match }
+type Matcher interface {
+	Contains(text string) bool
+	Find(text string) []Match
+}
 
 // Store keeps the words.
 type Store interface {
@@ -80,8 +83,9 @@ type Service struct {
 type filter struct {
 	once    sync.Once
 	err     error
-	words   []Word
-	matcher Matcher
+	stop    Matcher // Intercept
+	words   []Word  // of Replace
+	replace Matcher
 }
 
 // New returns a Service; compile makes a matcher of words.
@@ -107,13 +111,13 @@ func (s *Service) Check(ctx context.Context, a *app.App, text string) (Result, e
 	if err != nil {
 		return res, err
 	}
+	if f.stop.Contains(text) {
+		return Result{Hit: true, JSON: hitResult, Text: text}, nil
+	}
 	var b strings.Builder
 	at := 0
-	for _, m := range f.matcher.Find(text) {
+	for _, m := range f.replace.Find(text) {
 		w := f.words[m.Word]
-		if w.List == Intercept {
-			return Result{Hit: true, JSON: hitResult, Text: text}, nil
-		}
 		b.WriteString(text[at:m.Start])
 		if at = m.End; w.Replacement != "" {
 			b.WriteString(w.Replacement)
@@ -141,13 +145,16 @@ func (s *Service) filter(ctx context.Context, app string) (*filter, error) {
 		if all, f.err = s.store.Words(context.WithoutCancel(ctx), app); f.err != nil {
 			return
 		}
-		texts := []string{}
+		var stop, replace []string
 		for _, w := range all {
-			if w.List != Client {
-				f.words, texts = append(f.words, w), append(texts, w.Text)
+			switch w.List {
+			case Intercept:
+				stop = append(stop, w.Text)
+			case Replace:
+				f.words, replace = append(f.words, w), append(replace, w.Text)
 			}
 		}
-		f.matcher = s.compile(texts)
+		f.stop, f.replace = s.compile(stop), s.compile(replace)
 	})
 	if f.err != nil {
 		s.mu.Lock()

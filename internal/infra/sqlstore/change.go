@@ -19,6 +19,7 @@ const (
 	ChangeApp     = "app"     // apps are to be read anew
 	ChangeAccount = "account" // the account is to be read anew
 	ChangeCopies  = "copies"  // dead copies of the app wait again
+	ChangeWords   = "words"   // the app's word lists are to be read anew
 	ChangeKick    = "kick"    // the account's connections must close; Body is the ext
 )
 

@@ -52,6 +52,7 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 		"files": testFiles, "files: usage": testFileUsage, "files: lists": testFileLists,
 
 		"outbox": testOutbox, "outbox: messages": testOutboxMessages, "outbox: leases": testOutboxLease,
+		"words": testWords,
 
 		"notices": testNotices, "notices: tenants": testNoticeTenants, "notices: bound": testNoticeBound,
 		"friends": testFriends, "friends: refused": testFriendRefused, "friends: concurrent": testFriendsConcurrent, "relations": testRelations,
