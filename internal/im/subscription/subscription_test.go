@@ -277,6 +277,28 @@ func TestWhoComesOnlineIsTold(t *testing.T) {
 	})
 }
 
+// TestRenewalReplacesTheExpiry: also by a shorter one, and a reading of the
+// store that began before it does not bring the old one back.
+func TestRenewalReplacesTheExpiry(t *testing.T) {
+	w := newWatch()
+	k, bob := presence.Key{App: "one", Accid: "alice"}, presence.Key{App: "one", Accid: "bob"}
+	sub := func(expires int64) []Subscription {
+		return []Subscription{{App: "one", Accid: "alice", Publisher: "bob", ExpiresMs: expires}}
+	}
+	w.online(k, "a1")
+	w.begin(k)
+	w.add(sub(50))
+	w.set(k, sub(100), true)
+	if got := w.of(bob, 60); len(got) != 0 {
+		t.Errorf("told after the expiry: %v", got)
+	}
+	w.begin(k)
+	w.set(k, sub(200), true)
+	if got := w.of(bob, 60); len(got) != 1 {
+		t.Errorf("not told: %v", got)
+	}
+}
+
 func TestQueueHasABound(t *testing.T) {
 	q := newQueue()
 	for i := range queueLimit + 3 {

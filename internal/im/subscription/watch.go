@@ -146,7 +146,7 @@ func (w *watch) put(s *watcher, b Subscription) {
 	if s.until == nil {
 		s.until = map[string]int64{}
 	}
-	s.until[b.Publisher] = max(s.until[b.Publisher], b.ExpiresMs)
+	s.until[b.Publisher] = b.ExpiresMs
 	k := presence.Key{App: s.key.App, Accid: b.Publisher}
 	if w.publishers[k] == nil {
 		w.publishers[k] = map[string]*watcher{}
