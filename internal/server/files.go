@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"hongyan/internal/edge/filegw"
@@ -17,7 +16,7 @@ import (
 type files struct {
 	blobs   *blobstore.Store
 	service *file.Service
-	handler http.Handler
+	handler *filegw.Handler
 }
 
 // openFiles opens the blob store and builds the file service on it.
@@ -38,4 +37,10 @@ func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public strin
 func (f files) compose(life *lifecycle.Manager) {
 	life.Add(lifecycle.Component{Name: "blob store", Stop: func(context.Context) error { return f.blobs.Close() }})
 	life.AddService("file clean-up", newLoop(f.service.Run), 0)
+}
+
+// drain declares that transfers end before the listeners wait for them; it
+// comes after the listeners.
+func (f files) drain(life *lifecycle.Manager) {
+	life.Add(lifecycle.Component{Name: "file transfers", Stop: func(context.Context) error { f.handler.Close(); return nil }})
 }

@@ -211,6 +211,7 @@ func (s *Server) compose(registry *prometheus.Registry, certs cert.Source, login
 		Gatherer: registry, Health: s.health, Log: s.log}), 0)
 	s.life.AddService("listeners", s.web, 0)
 	s.life.AddService("certificates", certs, 0)
+	s.files.drain(s.life)
 }
 
 // Start starts everything and logs the ready line.

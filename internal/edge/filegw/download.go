@@ -55,7 +55,7 @@ func (h *Handler) content(ctx context.Context, w http.ResponseWriter, r *http.Re
 	hd.Set("ETag", `"`+f.MD5+`"`)
 	body := h.files.Open(ctx, f)
 	defer body.Close()
-	http.ServeContent(&unhurried{ResponseWriter: w, control: http.NewResponseController(w)}, r, "", time.UnixMilli(f.CreatedMs), body)
+	http.ServeContent(&unhurried{ResponseWriter: w, control: http.NewResponseController(w), life: h.life}, r, "", time.UnixMilli(f.CreatedMs), body)
 	return nil
 }
 
@@ -63,10 +63,14 @@ func (h *Handler) content(ctx context.Context, w http.ResponseWriter, r *http.Re
 type unhurried struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	life    context.Context // of the handler
 }
 
 // Write implements io.Writer.
 func (u *unhurried) Write(b []byte) (int, error) {
+	if u.life.Err() != nil {
+		return 0, http.ErrServerClosed
+	}
 	_ = u.control.SetWriteDeadline(time.Now().Add(stall)) // a recorder in a test has none
 	return u.ResponseWriter.Write(b)
 }

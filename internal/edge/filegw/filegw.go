@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"hongyan/internal/im"
@@ -35,6 +36,8 @@ const (
 	// the answer instead of a broken connection, in bytes.
 	drainMost = 5 << 20
 	drainTime = 10 * time.Second
+	// closeWait is how long transfers may go on when the process ends.
+	closeWait = 2 * time.Second
 )
 
 // Config is what a Handler needs.
@@ -53,6 +56,13 @@ type Handler struct {
 	spools  chan struct{} // capacity maxSpools
 	renders chan struct{} // capacity maxRenders
 	cache   *cache
+
+	life   context.Context // ends when transfers shall
+	finish context.CancelFunc
+	active sync.WaitGroup // transfers under way
+
+	mu      sync.Mutex // guards closing, and active's first Add against its Wait
+	closing bool
 }
 
 // New returns a Handler.
@@ -60,8 +70,46 @@ func New(c Config) *Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{files: c.Files, media: c.Media, log: c.Log, uploads: make(chan struct{}, maxUploads), spools: make(chan struct{}, maxSpools),
+	h := &Handler{files: c.Files, media: c.Media, log: c.Log, uploads: make(chan struct{}, maxUploads), spools: make(chan struct{}, maxSpools),
 		renders: make(chan struct{}, maxRenders), cache: newCache()}
+	h.life, h.finish = context.WithCancel(context.Background())
+	return h
+}
+
+// Close gives transfers a moment to finish, then ends them: a slow download must
+// not keep the process from ending. Clients resume elsewhere.
+func (h *Handler) Close() {
+	h.mu.Lock()
+	h.closing = true
+	h.mu.Unlock()
+	done := make(chan struct{})
+	go func() { h.active.Wait(); close(done) }()
+	t := time.NewTimer(closeWait)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
+	h.finish()
+	<-done
+}
+
+// begin counts a transfer in and returns what counts it out; nil after Close. A
+// transfer that is ended stops waiting for its client at once.
+func (h *Handler) begin(w http.ResponseWriter) (end func()) {
+	h.mu.Lock()
+	if h.closing {
+		h.mu.Unlock()
+		return nil
+	}
+	h.active.Add(1)
+	h.mu.Unlock()
+	control := http.NewResponseController(w)
+	stop := context.AfterFunc(h.life, func() {
+		_ = control.SetReadDeadline(time.Unix(1, 0))
+		_ = control.SetWriteDeadline(time.Unix(1, 0))
+	})
+	return func() { stop(); h.active.Done() }
 }
 
 // IsObject says whether the first segment of a path is the name of an object: a
@@ -75,6 +123,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		preflight(w, r)
 		return
 	}
+	end := h.begin(w)
+	if end == nil {
+		w.Header().Set("Connection", "close")
+		writeError(w, http.StatusServiceUnavailable, "the server is going away")
+		return
+	}
+	defer end()
 	if err := h.route(w, r); err != nil {
 		h.refuse(w, r, err)
 	}
@@ -116,7 +171,7 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request, fn func(context
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), uploadTime)
 	defer cancel()
-	r.Body = &patient{ReadCloser: r.Body, control: http.NewResponseController(w), until: time.Now().Add(uploadTime)}
+	r.Body = &patient{ReadCloser: r.Body, control: http.NewResponseController(w), until: time.Now().Add(uploadTime), life: h.life}
 	return fn(ctx, w, r)
 }
 
@@ -125,10 +180,14 @@ type patient struct {
 	io.ReadCloser
 	control *http.ResponseController
 	until   time.Time
+	life    context.Context // of the handler
 }
 
 // Read implements io.Reader.
 func (p *patient) Read(b []byte) (int, error) {
+	if p.life.Err() != nil {
+		return 0, io.ErrUnexpectedEOF
+	}
 	d := time.Now().Add(stall)
 	if d.After(p.until) {
 		d = p.until
@@ -165,7 +224,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusInternalServerError && r.Context().Err() == nil {
 		h.log.Error("file request failed", "method", r.Method, "path", r.URL.Path, "err", err)
 	}
-	if r.Method == http.MethodPost && r.Body != nil {
+	if r.Method == http.MethodPost && r.Body != nil && h.life.Err() == nil {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime))
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, drainMost))
 		w.Header().Set("Connection", "close")

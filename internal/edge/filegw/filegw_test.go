@@ -41,6 +41,8 @@ type bed struct {
 	dir   string
 	url   string
 	app   *app.App
+
+	handler *filegw.Handler
 }
 
 func newBed(t *testing.T, settings ...string) *bed {
@@ -71,7 +73,8 @@ func newBed(t *testing.T, settings ...string) *bed {
 	}
 	b.files = file.New(file.Config{Store: b.store, Blobs: blobs, Apps: b.apps, Accounts: b.acc, Clock: b.clock.Now,
 		Key: hytest.Keys(t).FileKey(), Sniff: thumb.Sniff, Host: "files.example.com/nos"})
-	srv := httptest.NewServer(filegw.New(filegw.Config{Files: b.files, Media: thumb.Studio{}}))
+	b.handler = filegw.New(filegw.Config{Files: b.files, Media: thumb.Studio{}})
+	srv := httptest.NewServer(b.handler)
 	t.Cleanup(srv.Close)
 	b.url = srv.URL
 	return b
@@ -538,6 +541,43 @@ func TestCleanAndSweep(t *testing.T) {
 	}
 	if a := b.do("GET", "/nos/"+keep, nil, nil); a.body != "stays" {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// A client that takes nothing does not keep the process from ending.
+func TestClose(t *testing.T) {
+	b := newBed(t)
+	object := b.put(strings.Repeat("x", 20<<20), "text/plain")
+	res, err := http.Get(b.url + "/nos/" + object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	pr, pw := io.Pipe()
+	defer pw.Close()
+	g := b.grant(file.Ask{})
+	r, _ := http.NewRequestWithContext(t.Context(), "POST", b.url+"/nos/"+g.Object+"?offset=0&complete=true", pr)
+	r.Header.Set("x-nos-token", g.Token)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		if res, err := http.DefaultClient.Do(r); err == nil {
+			res.Body.Close()
+		}
+	}()
+	_, _ = pw.Write([]byte("some"))
+	began := time.Now()
+	b.handler.Close()
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("took %v", took)
+	}
+	pw.Close()
+	<-answered
+	if a := b.do("GET", "/nos/"+object, nil, nil); a.status != 503 {
+		t.Errorf("afterwards: %d", a.status)
+	}
+	if n := b.blobs(); n != 1 {
+		t.Errorf("%d blobs", n)
 	}
 }
 

@@ -144,7 +144,7 @@ func (h *Handler) thumbnail(ctx context.Context, w http.ResponseWriter, r *http.
 	if q.Has("download") {
 		hd.Set("Content-Disposition", disposition(t.kind, q))
 	}
-	http.ServeContent(&unhurried{ResponseWriter: w, control: http.NewResponseController(w)}, r, "", time.UnixMilli(f.CreatedMs), bytes.NewReader(t.content))
+	http.ServeContent(&unhurried{ResponseWriter: w, control: http.NewResponseController(w), life: h.life}, r, "", time.UnixMilli(f.CreatedMs), bytes.NewReader(t.content))
 	return nil
 }
 

@@ -110,6 +110,32 @@ for (const size of [10, 4194304, 9_000_001]) {
   });
 }
 
+// What 0.15 and 0.17 do about a network error: the chunk again after 3.5 s.
+scenario('a chunk whose connection breaks is sent again', { kinds: BROWSERS, proves: ['nim/cmd/getNosToken'], timeout: 60000 }, async (ctx) => {
+  const { b, alice, bob } = await pair(ctx);
+  const size = 9_000_001;
+  let broken = 0;
+  const offsets = [];
+  // The chunk arrives and its answer is lost; then a chunk is lost on its way.
+  await alice.page.route(/\/nos\/.*[?&]offset=/, async (route) => {
+    const offset = new URL(route.request().url()).searchParams.get('offset');
+    if (route.request().method() === 'POST') offsets.push(Number(offset));
+    if (route.request().method() === 'POST' && offset === '4194304' && broken < 2) {
+      if (broken++ === 0) await route.fetch().catch(() => {});
+      await route.abort('connectionreset');
+      return;
+    }
+    await route.continue();
+  });
+  const sending = alice.raw('call', JSON.stringify(['msg.sendFileMsg', [{ scene: 'p2p', to: b.accid, file: madeFile(size, 'report.bin', 'application/octet-stream') }]]));
+  const { attach } = await bob.event('msg', undefined, { timeout: 40000 });
+  assert.equal(JSON.parse(await sending).ok, true);
+  assert.equal(broken, 2);
+  assert.deepEqual(offsets, [0, 4194304, 4194304, 4194304, 8388608]);
+  const res = await download(attach.url);
+  assert.ok(Buffer.from(await res.arrayBuffer()).equals(madeBytes(size)), 'the bytes');
+});
+
 scenario('a picture of a browser brings its size along', { kinds: BROWSERS, proves: ['nim/cmd/getNosToken'] }, async (ctx) => {
   const { b, alice, bob } = await pair(ctx);
   const content = png(30, 20).toString('base64');

@@ -23,6 +23,7 @@ func (p *Product) fileRows() []gateway.Row {
 		gateway.Handle(nimwire.GetNosCdnHost, p.cdnHost),
 		gateway.Handle(nimwire.GetGrayscaleConfig, p.grayscale),
 		gateway.Handle(nimwire.GetOriginUrl, p.originURL),
+		gateway.Handle(nimwire.UploadDetect, p.uploadDetect),
 	}
 	if p.c.Files == nil {
 		return rows
@@ -79,6 +80,12 @@ func (p *Product) nosToken(_ context.Context, s *gateway.Session, req *nimwire.G
 func (p *Product) originURL(_ context.Context, _ *gateway.Session, req *nimwire.GetOriginUrlRequest) (*nimwire.GetOriginUrlResponse, error) {
 	u := req.NosSafeUrlTag.SafeUrl
 	return &nimwire.GetOriginUrlResponse{NosSafeUrlTag: &nimwire.NosSafeUrl{SafeUrl: u, OriginUrl: u}}, nil
+}
+
+// uploadDetect is 6-32, times of a probe that this server never asks for
+// (section 3.9). Nothing is answered.
+func (p *Product) uploadDetect(context.Context, *gateway.Session, *nimwire.UploadDetectRequest) (*gateway.None, error) {
+	return nil, nil
 }
 
 // nosPolicy is what clients read of a provider's policy (section 8.1).
