@@ -14,6 +14,8 @@
 //	account ACCID TOKEN [PARAM=VALUE ...]  user/create.action
 //	rest ACTION [PARAM=VALUE ...]          any call of the server API; a value with blanks in ''
 //	rest< JSON                             its answer; without this line it must be code 200
+//	superteam VAR OWNER [ACCID ...]        makes a super team in the database, before its
+//	                                       members log in; clients cannot
 //	open A                                 handshake and upgrade; reads 1::
 //	A> JSON                                sends 3:::JSON
 //	A>> TEXT                               sends a frame as it is

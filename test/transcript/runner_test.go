@@ -38,6 +38,7 @@ type script struct {
 	serve []string                     // NAME=VALUE
 	apps  map[string]map[string]string // by name, "" is the script's own: settings
 	off   map[string]bool              // apps that are disabled
+	cfg   *config.Config               // of the server
 }
 
 func (s *script) key(appName string) string {
@@ -174,6 +175,7 @@ func serve(t *testing.T, scripts []*script) string {
 		t.Fatal(err)
 	}
 	for _, s := range scripts {
+		s.cfg = cfg
 		for name, set := range s.apps {
 			set = clone(set)
 			set["rest_rate"] = "100000"
@@ -322,7 +324,7 @@ func (p *player) line(lines []string) (used int, err error) {
 		}
 	}
 	switch word {
-	case "account", "rest", "login", "sync", "online", "open", "check", "until":
+	case "account", "rest", "login", "sync", "online", "open", "check", "until", "superteam":
 		return 1, p.command(word, rest)
 	case "rest<":
 		p.checked = true
@@ -392,7 +394,7 @@ func (p *player) command(word, rest string) error {
 	if err != nil {
 		return err
 	}
-	need := map[string]int{"account": 2, "rest": 1, "login": 2, "sync": 1, "online": 2, "open": 1, "check": 3, "until": 2}[word]
+	need := map[string]int{"account": 2, "rest": 1, "login": 2, "sync": 1, "online": 2, "open": 1, "check": 3, "until": 2, "superteam": 2}[word]
 	if len(w) < need {
 		return fmt.Errorf("%s wants %d words", word, need)
 	}
@@ -405,6 +407,8 @@ func (p *player) command(word, rest string) error {
 		return p.call(appName, "user/create", append([]string{"accid=" + accid, "token=" + w[1]}, w[2:]...))
 	case "rest":
 		return p.call("", w[0], w[1:])
+	case "superteam":
+		return p.superTeam(w[0], w[1], w[2:])
 	case "until":
 		return p.until(w[0], w[1:len(w)-1], w[len(w)-1])
 	case "open":
