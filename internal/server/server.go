@@ -150,6 +150,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.messages.SetTeams(s.teams.ForMessages())
 	s.customs = notice.NewSender(s.notices, s.accounts, s.friends, s.teams.ForNotices())
 	sessions := session.New(s.store, s.bus, clock)
+	sessions.SetTakesPart(s.messages.TakesPart)
 	loginLog := account.NewLoginLog(s.accounts, s.store.IDs())
 	s.subscriptions = s.newSubscriptions(dir)
 	s.signaling = signaling.New(signaling.Config{Store: s.store, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})

@@ -303,15 +303,30 @@ func (n *RecallNotice) For(accid string) bool { return !n.Kind.OneWay() || accid
 // count as acknowledged.
 func (s *Service) Recalls(ctx context.Context, a *app.App, accid string) ([]*RecallNotice, error) {
 	all, err := s.store.Recalls(ctx, a.Key, accid, s.clock.NowMs()-a.Settings.RoamingDays*dayMs)
+	if err != nil {
+		return nil, err
+	}
 	out := all[:0]
+	member := map[im.ConvKey]bool{}
 	for _, n := range all {
 		if !n.For(accid) {
+			continue
+		}
+		// Former members hear of nothing any more.
+		ok, asked := member[n.Conv]
+		if !asked {
+			if ok, err = s.takesPart(ctx, a.Key, accid, n.Conv); err != nil {
+				return nil, err
+			}
+			member[n.Conv] = ok
+		}
+		if !ok {
 			continue
 		}
 		n.Acked = n.Acked || n.Operator == accid
 		out = append(out, n)
 	}
-	return out, err
+	return out, nil
 }
 
 // AckRecalls records that a device of the account has the notices; ids of other

@@ -58,6 +58,12 @@ func teamID(text string) (int64, bool) {
 	return n, err == nil && n > 0
 }
 
+// TakesPart says whether accid may read a conversation now: its own p2p ones
+// and those of teams it is a member of. Former members may not.
+func (s *Service) TakesPart(ctx context.Context, app, accid string, conv im.ConvKey) (bool, error) {
+	return s.takesPart(ctx, app, accid, conv)
+}
+
 // takesPart says whether accid may read a conversation: its own p2p ones and
 // those of teams it is a member of.
 func (s *Service) takesPart(ctx context.Context, app, accid string, conv im.ConvKey) (bool, error) {

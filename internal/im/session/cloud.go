@@ -92,6 +92,12 @@ type CloudPage struct {
 	Limit        int
 }
 
+// SetTakesPart names who says whether an account may read a conversation now;
+// without it team sessions are not listed. Called once, before the first request.
+func (s *Service) SetTakesPart(f func(ctx context.Context, app, accid string, conv im.ConvKey) (bool, error)) {
+	s.takesPart = f
+}
+
 // CloudList returns a page of the account's sessions, newest first, and whether
 // more follow. Code 414: bad limit or times.
 func (s *Service) CloudList(ctx context.Context, a *app.App, accid string, p CloudPage) ([]Cloud, bool, error) {
@@ -143,6 +149,15 @@ func (n *newest) Pop() any {
 
 // cloud derives a session; false: the conversation makes none.
 func (s *Service) cloud(ctx context.Context, a *app.App, accid string, h *CloudHead) (*Cloud, bool, error) {
+	// What happens in a team is its members' alone.
+	if h.Conv.Scene() != im.SceneP2P {
+		if s.takesPart == nil {
+			return nil, false, nil
+		}
+		if ok, err := s.takesPart(ctx, a.Key, accid, h.Conv); err != nil || !ok {
+			return nil, false, err
+		}
+	}
 	c := &Cloud{Conv: h.Conv}
 	after := int64(0)
 	if h.Row != nil {

@@ -35,6 +35,8 @@ type Service struct {
 	store Store
 	bus   im.Publisher
 	clock im.Clock
+
+	takesPart func(ctx context.Context, app, accid string, conv im.ConvKey) (bool, error)
 }
 
 // New returns a Service.
