@@ -146,12 +146,19 @@ func TestFileUpload(t *testing.T) {
 func TestUploadQuota(t *testing.T) {
 	n := newNode(t)
 	withFiles(t, n)
-	n.set(map[string]string{"file_app_quota": "1"})
+	n.set(map[string]string{"file_app_quota": "1", "file_account_quota": "1"})
 	big := "content=" + strings.Repeat("AAAA", 200_000)
 	if w := n.send("POST", "/nimserver/msg/upload.action", big, n.header(nil)); !strings.HasPrefix(w.Body.String(), `{"code":200`) {
 		t.Fatalf("%s", w.Body)
 	}
 	n.want(n.send("POST", "/nimserver/msg/upload.action", big, n.header(nil)).Body.String(), `{"code":419,"desc":"storage quota exceeded"}`)
+	// The quota of an account is not that of the app's server.
+	n.set(map[string]string{"file_app_quota": "10"})
+	for range 3 {
+		if w := n.send("POST", "/nimserver/msg/upload.action", big, n.header(nil)); !strings.HasPrefix(w.Body.String(), `{"code":200`) {
+			t.Fatalf("%s", w.Body)
+		}
+	}
 }
 
 func TestNosDel(t *testing.T) {

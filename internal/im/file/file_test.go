@@ -262,8 +262,8 @@ func TestFullStore(t *testing.T) {
 	if _, err := s.PutChunk(t.Context(), p, Chunk{Source: body(), Last: true}); !errors.Is(err, ErrFull) {
 		t.Errorf("chunk: %v", err)
 	}
-	if len(r.files) != 0 || len(s.busy) != 0 {
-		t.Errorf("%d rows, %d turns left", len(r.files), len(s.busy))
+	if len(r.files) != 0 || len(s.busy) != 0 || len(s.owners) != 0 {
+		t.Errorf("%d rows, %d turns, %d owners left", len(r.files), len(s.busy), len(s.owners))
 	}
 	m.full = false
 	if _, err := s.PutWhole(t.Context(), p, Source{Body: io.MultiReader(strings.NewReader("half"), broken{}), Size: -1}); !errors.Is(err, ErrBroken) {
@@ -280,6 +280,34 @@ func TestFullStore(t *testing.T) {
 	*a = *gone
 	if _, err := s.PutWhole(t.Context(), p, body()); im.CodeOf(err) != im.CodeForbidden {
 		t.Errorf("disabled app: %v", err)
+	}
+}
+
+func TestUploadsOfOneAccount(t *testing.T) {
+	s := service(time.Now())
+	var ends []func()
+	for i := range maxPerOwner {
+		end, err := s.take(t.Context(), &Policy{App: "a", Uploader: "alice", Object: fmt.Sprint(i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends = append(ends, end)
+	}
+	if _, err := s.take(t.Context(), &Policy{App: "a", Uploader: "alice", Object: "x"}); im.CodeOf(err) != im.CodeTooFrequent {
+		t.Errorf("one too many: %v", err)
+	}
+	for _, app := range []string{"b", "a"} {
+		end, err := s.take(t.Context(), &Policy{App: app, Uploader: map[string]string{"a": "bob", "b": "alice"}[app], Object: "y"})
+		if err != nil {
+			t.Fatalf("somebody else: %v", err)
+		}
+		end()
+	}
+	for _, end := range ends {
+		end()
+	}
+	if len(s.busy) != 0 || len(s.owners) != 0 {
+		t.Errorf("%d turns, %d owners left", len(s.busy), len(s.owners))
 	}
 }
 

@@ -36,8 +36,9 @@ type Service struct {
 	sniff    func([]byte) string
 	host     string
 
-	mu   sync.Mutex       // guards busy
-	busy map[string]*turn // objects being uploaded on this node
+	mu     sync.Mutex       // guards busy, owners
+	busy   map[string]*turn // objects being uploaded on this node
+	owners map[string]int   // uploads under way by account, on this node
 }
 
 // New returns a Service; the caller owns Run.
@@ -49,7 +50,7 @@ func New(c Config) *Service {
 		c.Sniff = func([]byte) string { return "" }
 	}
 	return &Service{store: c.Store, blobs: c.Blobs, apps: c.Apps, accounts: c.Accounts, clock: c.Clock, log: c.Log, key: c.Key,
-		sniff: c.Sniff, host: c.Host, busy: map[string]*turn{}}
+		sniff: c.Sniff, host: c.Host, busy: map[string]*turn{}, owners: map[string]int{}}
 }
 
 // Host is what `{host}` of a client's URL template becomes: HOST:PORT/PATH.
@@ -65,25 +66,35 @@ type turn struct {
 	waiting int
 }
 
-// maxWaiting bounds the requests that wait for one object's turn.
-const maxWaiting = 4
+const (
+	// maxWaiting bounds the requests that wait for one object's turn.
+	maxWaiting = 4
+	// maxPerOwner bounds the uploads of one account at a time, so that nobody
+	// takes all there are.
+	maxPerOwner = 32
+)
 
-// take waits for the object's turn and returns what ends it.
-func (s *Service) take(ctx context.Context, object string) (func(), error) {
+// take waits for the turn of the policy's object and returns what ends it.
+func (s *Service) take(ctx context.Context, p *Policy) (func(), error) {
+	object, owner := p.Object, p.App+"/"+p.Uploader
 	s.mu.Lock()
 	t := s.busy[object]
 	if t == nil {
 		t = &turn{sem: make(chan struct{}, 1)}
-		s.busy[object] = t
 	}
-	if t.waiting > maxWaiting {
+	if t.waiting > maxWaiting || p.Uploader != "" && s.owners[owner] >= maxPerOwner {
 		s.mu.Unlock()
-		return nil, im.Errorf(im.CodeTooFrequent, "too many uploads of one object")
+		return nil, im.Errorf(im.CodeTooFrequent, "too many uploads at a time")
 	}
+	s.busy[object] = t
 	t.waiting++
+	s.owners[owner]++
 	s.mu.Unlock()
 	leave := func() {
 		s.mu.Lock()
+		if s.owners[owner]--; s.owners[owner] == 0 {
+			delete(s.owners, owner)
+		}
 		if t.waiting--; t.waiting == 0 {
 			delete(s.busy, object)
 		}
@@ -128,22 +139,21 @@ func quotaOf(a *app.App) Quota {
 // store decides in the end.
 func (s *Service) checkQuota(ctx context.Context, a *app.App, owner string) error {
 	q := quotaOf(a)
-	for _, c := range []struct {
-		owner string
-		limit int64
-	}{{"", q.App}, {owner, q.Account}} {
-		if c.limit == 0 || c.owner == "" && c.limit == q.Account && q.App == 0 {
-			continue
+	full := func(owner string, limit int64) (bool, error) {
+		if limit == 0 {
+			return false, nil
 		}
-		n, err := s.store.FileUsage(ctx, a.Key, c.owner)
-		if err != nil {
-			return err
-		}
-		if n >= c.limit {
-			return ErrQuota
-		}
+		n, err := s.store.FileUsage(ctx, a.Key, owner)
+		return n >= limit, err
 	}
-	return nil
+	over, err := full("", q.App)
+	if err == nil && !over && owner != "" { // the app's server has the app's quota alone
+		over, err = full(owner, q.Account)
+	}
+	if err == nil && over {
+		err = ErrQuota
+	}
+	return err
 }
 
 // Find returns a finished file that may be read, or ErrUnknown.

@@ -76,7 +76,7 @@ func (s *Service) PutWhole(ctx context.Context, p *Policy, src Source) (*File, e
 	if src.Size > p.MaxSize {
 		return nil, ErrTooLarge
 	}
-	leave, err := s.take(ctx, p.Object)
+	leave, err := s.take(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (s *Service) PutChunk(ctx context.Context, p *Policy, c Chunk) (Progress, e
 	if c.Offset < 0 || c.Offset > p.MaxSize || c.Size > p.MaxSize-c.Offset || c.Size > MaxChunk {
 		return Progress{}, ErrTooLarge
 	}
-	leave, err := s.take(ctx, p.Object)
+	leave, err := s.take(ctx, p)
 	if err != nil {
 		return Progress{}, err
 	}
