@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/eventcopy"
 )
 
 // Account is one user of an app. Values handed out by Service are shared:
@@ -72,6 +73,7 @@ type LoginRecord struct {
 	ClientType int
 	IP, Device string
 	SDKVersion int
+	Copy       *eventcopy.Copy // stored with it; nil: the app's server is not told
 }
 
 // Register makes an account. An empty token is generated; the token in force is

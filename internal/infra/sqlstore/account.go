@@ -7,6 +7,7 @@ import (
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
+	"hongyan/internal/im/eventcopy"
 )
 
 const accountColumns = `accid, token_hash, name, icon, sign, email, birth, mobile, ex, gender, card_time, blocked, mutes, donnop, created`
@@ -180,7 +181,17 @@ func (s *Store) AddLoginRecords(ctx context.Context, records []account.LoginReco
 			return err
 		}
 	}
-	return s.write(ctx, func(ctx context.Context, t tx) error {
+	var copies []*eventcopy.Copy
+	for _, r := range records {
+		if r.Copy != nil {
+			r.Copy.ID = r.ID // a batch may be stored again when its first outcome is unknown
+			copies = append(copies, r.Copy)
+		}
+	}
+	err := s.write(ctx, func(ctx context.Context, t tx) error {
+		if err := s.putCopies(ctx, t, copies); err != nil {
+			return err
+		}
 		return inChunks(records, func(part []account.LoginRecord) error {
 			args := make([]any, 0, 9*len(part))
 			for _, r := range part {
@@ -194,6 +205,10 @@ func (s *Store) AddLoginRecords(ctx context.Context, records []account.LoginReco
 			return err
 		})
 	})
+	if err == nil {
+		s.tellCopied(copies)
+	}
+	return err
 }
 
 // LoginRecords returns the newest records of an account.

@@ -59,7 +59,7 @@ func (s *Store) putCopies(ctx context.Context, t tx, cs []*eventcopy.Copy) error
 			}
 			args = append(args, no, c.ID, c.Lane, int64(c.Event), c.Env, string(c.Body), int64(c.Attempts), c.DueMs)
 		}
-		_, err := t.exec(ctx, `INSERT INTO outbox (app, id, lane, event, env, body, attempts, due) VALUES `+s.values(len(part), 8), args...)
+		_, err := t.exec(ctx, `INSERT INTO outbox (app, id, lane, event, env, body, attempts, due) VALUES `+s.values(len(part), 8)+` ON CONFLICT DO NOTHING`, args...)
 		return err
 	})
 }

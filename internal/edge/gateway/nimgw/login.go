@@ -12,6 +12,7 @@ import (
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
+	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/presence"
 )
 
@@ -84,7 +85,7 @@ func (p *Product) logIn(ctx context.Context, s *gateway.Session, r *nimwire.Logi
 	}
 	ports = append(ports, port(d))
 	s.LogIn(&gateway.Login{App: a, Device: d, Product: Name, Auto: l.Automatic, SDK: d.SDKVersion, Client: client, Others: known})
-	p.record(s, 2, int(r.SdkVersion.Int()))
+	p.record(s, 2, int(r.SdkVersion.Int()), "")
 	return &nimwire.LoginResponse{
 		LoginRes:   &nimwire.LoginResult{ConnectionId: wire.Str(s.ID), Ip: wire.Str(l.IP), Port: wire.Str(l.Port), CustomTag: r.CustomTag},
 		LoginPorts: ports,
@@ -133,15 +134,16 @@ func (p *Product) kick(_ context.Context, s *gateway.Session, req *nimwire.KickR
 }
 
 // Closed implements gateway.Product.
-func (p *Product) Closed(s *gateway.Session, _ gateway.Reason) {
+func (p *Product) Closed(s *gateway.Session, why gateway.Reason) {
 	p.c.Subscriptions.Offline(s.Login().Device)
-	p.record(s, 3, 0)
+	p.record(s, 3, 0, why)
 }
 
-func (p *Product) record(s *gateway.Session, event, sdk int) {
+func (p *Product) record(s *gateway.Session, event, sdk int, why gateway.Reason) {
 	d := s.Login().Device
 	p.c.LoginLog.Add(account.LoginRecord{App: d.App, Accid: d.Accid, TimeMs: p.c.Clock.NowMs(), Event: event,
-		ClientType: d.ClientType, IP: d.IP, Device: d.DeviceID, SDKVersion: sdk})
+		ClientType: d.ClientType, IP: d.IP, Device: d.DeviceID, SDKVersion: sdk,
+		Copy: p.copyOf(s, eventcopy.Event(event), sdk, why)})
 }
 
 // onDeviceUp makes the devices that the newcomer displaces leave, and tells the

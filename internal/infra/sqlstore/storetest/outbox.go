@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/account"
 	imapp "hongyan/internal/im/app"
 	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/message"
@@ -117,6 +118,20 @@ func testOutboxMessages(t *testing.T, e *env) {
 	got, err := s.Copies(e.ctx(), a.Key, 0, 100)
 	if err != nil || !slices.Equal(ids(got), sent) || len(sent) != 20 {
 		t.Errorf("copies %v of messages %v, %v", ids(got), sent, err)
+	}
+}
+
+// testOutboxLogins: the copy of a login is stored with its record, once.
+func testOutboxLogins(t *testing.T, e *env) {
+	s, a := e.openApp()
+	r := account.LoginRecord{App: a, Accid: "alice", ID: s.IDs().Next(), TimeMs: 5, Event: 2, Copy: &eventcopy.Copy{App: a, Event: eventcopy.Login, Lane: "account:alice", Body: []byte("{}")}}
+	for range 2 {
+		if err := s.AddLoginRecords(e.ctx(), []account.LoginRecord{r, {App: a, Accid: "bob", ID: r.ID + 1, TimeMs: 5, Event: 2}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := s.Copies(e.ctx(), a, 0, 10); err != nil || !slices.Equal(ids(got), []int64{r.ID}) {
+		t.Errorf("copies %v, %v", ids(got), err)
 	}
 }
 

@@ -53,7 +53,7 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 
 		"files": testFiles, "files: usage": testFileUsage, "files: lists": testFileLists,
 
-		"outbox": testOutbox, "outbox: messages": testOutboxMessages, "outbox: leases": testOutboxLease,
+		"outbox": testOutbox, "outbox: messages": testOutboxMessages, "outbox: leases": testOutboxLease, "outbox: logins": testOutboxLogins,
 		"words": testWords,
 
 		"notices": testNotices, "notices: tenants": testNoticeTenants, "notices: bound": testNoticeBound,
