@@ -109,7 +109,7 @@ func (a *API) actions() []action {
 		{"superteam/changeLevel.action", unsupported(noSuperTeams)},
 		{"superteam/sendMsg.action", unsupported(noSuperTeams)},
 		{"superteam/sendAttachMsg.action", unsupported(noSuperTeams)},
-		{"superteam/recallMsg.action", unsupported(noSuperTeams)},
+		{"superteam/recallMsg.action", form(a.superTeamRecall)},
 		{"superteam/queryHistoryMsg.action", unsupported(noSuperTeams)},
 		{"superteam/queryHistoryMsgByIds.action", unsupported(noSuperTeams)},
 

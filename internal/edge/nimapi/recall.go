@@ -2,6 +2,7 @@ package nimapi
 
 import (
 	"context"
+	"strconv"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
@@ -72,7 +73,7 @@ func (a *API) msgDelMsgOneWay(ctx context.Context, c *Call, p delOneWayParams) (
 
 // recall makes the request.
 func (t *taken) recall(c *Call, typ int) message.Recall {
-	return message.Recall{App: c.App, Operator: t.From, Kind: message.RecallKind(typ), From: t.From, To: t.To, ID: t.ID}
+	return message.Recall{App: c.App, Operator: t.From, Kind: message.RecallKind(typ), From: t.From, To: t.To, ID: t.ID, ClientType: message.ClientTypeREST}
 }
 
 func orDefault(text string) string {
@@ -80,4 +81,23 @@ func orDefault(text string) string {
 		return defaultNotice
 	}
 	return text
+}
+
+type recallSuperParams struct {
+	ID          int64  `form:"deleteMsgid,required"`
+	Time        int64  `form:"timetag,required"` // ms; the id is enough
+	From        string `form:"from,required,accid"`
+	To          int64  `form:"to,required"`
+	Text        string `form:"msg"`
+	IgnoreTime  int    `form:"ignoreTime,enum=0|1,default=0"`
+	PushContent string `form:"pushContent,alias=pushcontent"` // longer texts are cut, not refused
+	Payload     string `form:"pushPayload,object,max=2048,alias=payload"`
+}
+
+// superTeamRecall takes a message back from a super team.
+func (a *API) superTeamRecall(ctx context.Context, c *Call, p recallSuperParams) (Result, error) {
+	return nil, a.Messages.Recall(ctx, message.Recall{
+		App: c.App, Operator: p.From, Kind: message.RecallSuperTeam, From: p.From, To: strconv.FormatInt(p.To, 10), ID: p.ID, IgnoreWindow: p.IgnoreTime == 1, ClientType: message.ClientTypeREST,
+		Notice: message.RecallNotice{Text: p.Text, PushContent: cut(p.PushContent, maxPushText), PushPayload: p.Payload},
+	})
 }

@@ -84,7 +84,7 @@ func TestEveryEndpointHasARow(t *testing.T) {
 // the form has no limit of its own.
 var settingLimits = map[string]bool{
 	"name": true, "icon": true, "sign": true, "email": true, "birth": true, "mobile": true, "ex": true, // account.CardUpdate
-	"body": true, "ext": true, "payload": true, "pushcontent": true, "env": true, "limit": true,
+	"body": true, "ext": true, "payload": true, "pushcontent": true, "pushContent": true, "env": true, "limit": true,
 	"props": true, // ignored
 }
 
