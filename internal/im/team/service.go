@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"unicode/utf8"
 
 	"hongyan/internal/im"
@@ -300,6 +301,9 @@ func (s *Service) Observe(ev im.Event) {
 // checkText holds texts against their limits in characters
 // (docs/protocol/nim-social.md section 5.2).
 func checkText(what string, text *string, limit int) error {
+	if text != nil && strings.ContainsRune(*text, 0) {
+		return im.Errorf(im.CodeBadParam, "%s holds a NUL", what)
+	}
 	if text != nil && len(*text) > limit && utf8.RuneCountInString(*text) > limit {
 		return im.Errorf(im.CodeBadParam, "%s longer than %d characters", what, limit)
 	}

@@ -82,6 +82,7 @@ func TestLimits(t *testing.T) {
 	for what, c := range map[string]team.Creation{
 		"no name":    {Type: team.Advanced},
 		"long name":  {Type: team.Advanced, Fields: team.Update{Name: ptr(string(make([]byte, 65)))}},
+		"NUL":        {Type: team.Advanced, Fields: team.Update{Name: ptr("a\x00b")}},
 		"type":       {Type: 7, Fields: team.Update{Name: ptr("x")}},
 		"mode":       {Type: team.Advanced, Fields: team.Update{Name: ptr("x"), JoinMode: ptr(int64(3))}},
 		"level":      {Type: team.Advanced, Fields: team.Update{Name: ptr("x"), Level: ptr(int64(4))}},
