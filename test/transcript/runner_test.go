@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -580,7 +581,12 @@ func (p *player) send(c *conn, mark, text string) error {
 		if rest, ok := strings.CutPrefix(text, "binary "); ok {
 			op, text = ws.OpBinary, rest
 		}
-		return c.send(op, repeat(text))
+		// The server may close while it is being sent something it refuses; that
+		// it has closed is the script's to expect.
+		if err := c.send(op, repeat(text)); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+			return err
+		}
+		return nil
 	}
 	text, err := p.vars.fill(text)
 	if err != nil {
