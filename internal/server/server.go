@@ -73,26 +73,25 @@ type Server struct {
 	words  *moderation.Service
 	copies *eventcopy.Courier
 
-	cfg      *config.Config
-	log      *slog.Logger
-	store    *sqlstore.Store
-	apps     *app.Service
-	accounts *account.Service
-	messages *message.Service
-	notices  *notice.Service
-	friends  *friend.Service
-	teams    *team.Service
-	customs  *notice.Sender
-	gateway  *gateway.Gateway
-	cluster  *presence.Cluster
-	bus      *bus.Bus
-	health   *obs.Health
-	web      *web
-	life     *lifecycle.Manager
-	changes  *changes
-
+	cfg           *config.Config
+	log           *slog.Logger
+	store         *sqlstore.Store
+	apps          *app.Service
+	accounts      *account.Service
+	messages      *message.Service
+	notices       *notice.Service
+	customs       *notice.Sender
+	friends       *friend.Service
+	teams         *team.Service
+	gateway       *gateway.Gateway
+	cluster       *presence.Cluster
+	bus           *bus.Bus
+	health        *obs.Health
+	web           *web
 	subscriptions *subscription.Service
 	signaling     *signaling.Service
+	life          *lifecycle.Manager
+	changes       *changes
 }
 
 // New opens the store and builds everything else on it; nothing listens yet.
