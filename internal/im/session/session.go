@@ -24,6 +24,8 @@ type Store interface {
 	// MarkRead raises the account's acks to the given times, never lowers them,
 	// and returns those that rose.
 	MarkRead(ctx context.Context, app, accid string, acks []Ack) ([]Ack, error)
+	// Holdings says in one reading of which kinds the account has anything.
+	Holdings(ctx context.Context, app, accid string) (Holdings, error)
 	// Acks returns all of the account's acks.
 	Acks(ctx context.Context, app, accid string) ([]Ack, error)
 

@@ -51,16 +51,17 @@ type Config struct {
 
 // Store is an open database. Close it after everything that uses it has ended.
 type Store struct {
-	db         *sql.DB // reads; and transactions on PostgreSQL
-	engine     engine
-	keys       *seal.Keyring
-	clock      im.Clock
-	log        *slog.Logger
-	ids        *im.IDs
-	lease      *lease
-	metrics    *storeMetrics
-	valueLists valueLists
-	cfg        Config
+	db            *sql.DB // reads; and transactions on PostgreSQL
+	engine        engine
+	keys          *seal.Keyring
+	clock         im.Clock
+	log           *slog.Logger
+	ids           *im.IDs
+	lease         *lease
+	metrics       *storeMetrics
+	valueLists    valueLists
+	holdingsQuery string
+	cfg           Config
 
 	writer     *writer      // SQLite: every write
 	committers []*committer // message appends, by conversation
@@ -91,6 +92,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{keys: c.Keys, clock: c.Clock, log: c.Log, cfg: c, appNos: map[string]int64{}, stmts: map[string]*sql.Stmt{}}
 	s.committed = func([]*message.Message) {}
+	s.holdingsQuery = holdingsQuery()
 	s.metrics = newStoreMetrics(c.Metrics, s.waiting)
 	var err error
 	if c.URL == "" {

@@ -59,7 +59,7 @@ func (p *Product) onDeleted(ev im.Event, sessions []*gateway.Session) {
 
 // deletedSelf is 4-21, ascending by time of deletion and never empty.
 func (r *syncRun) deletedSelf(ctx context.Context) error {
-	if !r.ask.DeleteSelfMsgs.IsSet() {
+	if !r.ask.DeleteSelfMsgs.IsSet() || !r.has.Any(session.HasDeleted) {
 		return nil
 	}
 	list, err := r.p.c.Messages.DeletedSince(ctx, r.s.App(), r.s.Accid(), r.ask.DeleteSelfMsgs.Int())
@@ -120,7 +120,7 @@ func (p *Product) onCleared(ev im.Event, sessions []*gateway.Session) {
 
 // clearedHistory is 4-24.
 func (r *syncRun) clearedHistory(ctx context.Context) error {
-	if !r.ask.SessionHistoryMsgsDelete.IsSet() {
+	if !r.ask.SessionHistoryMsgsDelete.IsSet() || !r.has.Any(session.HasCleared) {
 		return nil
 	}
 	list, err := r.p.c.Messages.ClearedSessions(ctx, r.s.App(), r.s.Accid())

@@ -8,6 +8,7 @@ import (
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/friend"
+	"hongyan/internal/im/session"
 )
 
 // friendRows are the commands of friends and relations.
@@ -121,6 +122,12 @@ func (r *syncRun) relations(ctx context.Context) error {
 	if !r.ask.Relations.IsSet() {
 		return nil
 	}
+	if !r.has.Any(session.HasRelations) {
+		if r.ask.Relations.Int() == 0 {
+			r.send(nimwire.SyncRelations, &nimwire.SyncRelationsResponse{List: []nimwire.Relation{}, Timetag: r.startMs})
+		}
+		return nil
+	}
 	list, changed, err := r.p.c.Friends.Relations(ctx, r.s.App().Key, r.s.Accid(), r.ask.Relations.Int())
 	if err != nil || !changed {
 		return err
@@ -131,7 +138,7 @@ func (r *syncRun) relations(ctx context.Context) error {
 
 // friends is 12-5.
 func (r *syncRun) friends(ctx context.Context) error {
-	if !r.ask.Friends.IsSet() {
+	if !r.ask.Friends.IsSet() || !r.has.Any(session.HasFriends) {
 		return nil
 	}
 	list, err := r.p.c.Friends.Since(ctx, r.s.App().Key, r.s.Accid(), r.ask.Friends.Int())
@@ -144,7 +151,7 @@ func (r *syncRun) friends(ctx context.Context) error {
 
 // friendUsers is 12-6.
 func (r *syncRun) friendUsers(ctx context.Context) error {
-	if !r.ask.FriendUsers.IsSet() {
+	if !r.ask.FriendUsers.IsSet() || !r.has.Any(session.HasFriends) {
 		return nil
 	}
 	list, err := r.p.c.Friends.Cards(ctx, r.s.App().Key, r.s.Accid(), r.ask.FriendUsers.Int())

@@ -8,6 +8,7 @@ import (
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/notice"
+	"hongyan/internal/im/session"
 )
 
 // noticeRows are the commands of system notifications.
@@ -102,7 +103,7 @@ func (p *Product) onNotice(ev im.Event, sessions []*gateway.Session) {
 
 // notices is 4-6 and 4-18, newest first. Recalls have lists of their own.
 func (r *syncRun) notices(ctx context.Context) error {
-	if !r.ask.OfflineMsgs.IsSet() {
+	if !r.ask.OfflineMsgs.IsSet() || !r.has.Any(session.HasNotices) {
 		return nil
 	}
 	waiting, err := r.p.c.Notices.Pending(ctx, r.s.App(), r.s.Accid())

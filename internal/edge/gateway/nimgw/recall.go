@@ -8,6 +8,7 @@ import (
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/session"
 )
 
 // messageRows are the commands of what can be done to messages after they were sent.
@@ -101,7 +102,7 @@ func recallTo(n *message.RecallNotice) nimwire.SysMsg {
 // and those that one has and this device may not (type 2).
 func (r *syncRun) recalls(ctx context.Context) error {
 	plain, super := r.ask.RecallMsg.IsSet(), r.ask.DeleteSuperTeamMsg.IsSet()
-	if !plain && !super {
+	if !plain && !super || !r.has.Any(session.HasConversations|session.HasTeams) {
 		return nil
 	}
 	all, err := r.p.c.Messages.Recalls(ctx, r.s.App(), r.s.Accid())

@@ -8,6 +8,7 @@ import (
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/session"
 )
 
 // sendReceipt is 7-11 (docs/protocol/nim-core.md section 5.9).
@@ -35,7 +36,7 @@ func (p *Product) onReceipt(ev im.Event, sessions []*gateway.Session) {
 
 // receipts is 4-12, before the messages: they get their state by it on first sight.
 func (r *syncRun) receipts(ctx context.Context) error {
-	if !r.ask.MsgReceipts.IsSet() {
+	if !r.ask.MsgReceipts.IsSet() || !r.has.Any(session.HasReceipts) {
 		return nil
 	}
 	list, err := r.p.c.Messages.Receipts(ctx, r.s.App(), r.s.Accid())

@@ -9,6 +9,7 @@ import (
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
+	"hongyan/internal/im/session"
 	"hongyan/internal/im/signaling"
 )
 
@@ -232,7 +233,7 @@ func (p *Product) ackSignaling(ctx context.Context, s *gateway.Session, ids []in
 
 // signaling is 15-14 and 15-13 (docs/protocol/nim-social.md section 12.3).
 func (r *syncRun) signaling(ctx context.Context) error {
-	if !r.ask.Signaling.IsSet() || !r.s.App().Settings.Signaling {
+	if !r.ask.Signaling.IsSet() || !r.s.App().Settings.Signaling || !r.has.Any(session.HasSignaling) {
 		return nil
 	}
 	channels, err := r.p.c.Signaling.Resume(ctx, r.s.App(), caller(r.s))

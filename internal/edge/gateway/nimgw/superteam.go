@@ -10,6 +10,7 @@ import (
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/session"
 	"hongyan/internal/im/team"
 )
 
@@ -247,7 +248,7 @@ func (p *Product) transferSuperTeam(ctx context.Context, s *gateway.Session, req
 
 // superTeams is 21-109.
 func (r *syncRun) superTeams(ctx context.Context) error {
-	if !r.ask.SuperTeams.IsSet() {
+	if !r.ask.SuperTeams.IsSet() || !r.has.Any(session.HasTeams) {
 		return nil
 	}
 	teams, _, whole, err := r.p.teamsOf(ctx, r.s, team.Super, r.ask.SuperTeams.Int())
@@ -260,7 +261,7 @@ func (r *syncRun) superTeams(ctx context.Context) error {
 
 // mySuperTeamMembers is 21-111.
 func (r *syncRun) mySuperTeamMembers(ctx context.Context) error {
-	if !r.ask.MyInfoInSuperTeams.IsSet() {
+	if !r.ask.MyInfoInSuperTeams.IsSet() || !r.has.Any(session.HasTeams) {
 		return nil
 	}
 	members, err := r.ownMembers(ctx, team.Super, r.ask.MyInfoInSuperTeams.Int())

@@ -8,6 +8,7 @@ import (
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/session"
 )
 
 // maxSyncFrame is how many messages one 4-4 carries; lists may be split
@@ -19,8 +20,8 @@ const maxSyncFrame = 100
 // Events wait while it runs.
 func (p *Product) sync(ctx context.Context, s *gateway.Session, req *nimwire.SyncRequest, reply func(wire.REncoder, error)) error {
 	s.Hold()
-	err := p.enterRooms(ctx, s) // before the watermark: what comes later comes live
-	r := &syncRun{p: p, s: s, ask: &req.Sync, startMs: p.c.Clock.NowMs(), watermark: p.c.Messages.Watermark()}
+	has, err := p.enterRooms(ctx, s) // before the watermark: what comes later comes live
+	r := &syncRun{p: p, s: s, ask: &req.Sync, has: has, startMs: p.c.Clock.NowMs(), watermark: p.c.Messages.Watermark()}
 	if err == nil {
 		err = r.run(ctx)
 	}
@@ -37,6 +38,7 @@ type syncRun struct {
 	p         *Product
 	s         *gateway.Session
 	ask       *nimwire.SyncParams
+	has       session.Holdings // categories without anything are not read
 	startMs   int64
 	watermark int64
 
@@ -86,9 +88,12 @@ func (r *syncRun) sessionAcks(ctx context.Context) error {
 	if !plain && !super {
 		return nil
 	}
-	acks, err := r.p.c.Sessions.Acks(ctx, r.s.App(), r.s.Accid())
-	if err != nil {
-		return err
+	var acks []session.Ack
+	if r.has.Any(session.HasAcks) {
+		var err error
+		if acks, err = r.p.c.Sessions.Acks(ctx, r.s.App(), r.s.Accid()); err != nil {
+			return err
+		}
 	}
 	times := map[im.Scene]map[string]int64{im.SceneP2P: {}, im.SceneTeam: {}, im.SceneSuperTeam: {}}
 	for _, k := range acks {
@@ -106,6 +111,9 @@ func (r *syncRun) sessionAcks(ctx context.Context) error {
 // messages sends 4-9 (one conversation each, newest first), 4-22 and 4-4. A
 // message is in one of 4-9 and 4-4, never in both (rules 5 and 6).
 func (r *syncRun) messages(ctx context.Context) error {
+	if !r.has.Any(session.HasConversations | session.HasTeams) {
+		return nil
+	}
 	a := r.ask
 	res, err := r.p.c.Messages.Sync(ctx, message.SyncRequest{
 		App: r.s.App(), Accid: r.s.Accid(), Offline: a.OfflineMsgs.IsSet(), Roaming: a.RoamingMsgs.IsSet(),

@@ -8,6 +8,7 @@ import (
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/session"
 	"hongyan/internal/im/team"
 )
 
@@ -99,10 +100,20 @@ func (p *Product) historyOf(ctx context.Context, s *gateway.Session, k team.Kind
 }
 
 // enterRooms finds the conversations whose messages s gets from now on.
-func (p *Product) enterRooms(ctx context.Context, s *gateway.Session) error {
-	return s.EnterRooms(ctx, func(ctx context.Context) ([]im.ConvKey, error) {
+func (p *Product) enterRooms(ctx context.Context, s *gateway.Session) (has session.Holdings, err error) {
+	read := false
+	err = s.EnterRooms(ctx, func(ctx context.Context) ([]im.ConvKey, error) {
+		read = true
+		var err error
+		if has, err = p.c.Sessions.Holdings(ctx, s.App(), s.Accid()); err != nil || !has.Any(session.HasTeams) {
+			return nil, err
+		}
 		return p.c.Teams.Convs(ctx, s.App().Key, s.Accid())
 	})
+	if err == nil && !read { // the rooms are known from an earlier sync
+		has, err = p.c.Sessions.Holdings(ctx, s.App(), s.Accid())
+	}
+	return has, err
 }
 
 // superTeamRoaming is 4-17, one super team each, newest first.

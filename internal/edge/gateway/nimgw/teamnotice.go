@@ -9,6 +9,7 @@ import (
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/notice"
+	"hongyan/internal/im/session"
 	"hongyan/internal/im/team"
 )
 
@@ -247,7 +248,7 @@ func (p *Product) onTeamMember(ev im.Event, sessions []*gateway.Session) {
 
 // teams is 8-109.
 func (r *syncRun) teams(ctx context.Context) error {
-	if !r.ask.Teams.IsSet() {
+	if !r.ask.Teams.IsSet() || !r.has.Any(session.HasTeams) {
 		return nil
 	}
 	teams, _, _, err := r.p.teamsOf(ctx, r.s, team.Normal, r.ask.Teams.Int())
@@ -260,7 +261,7 @@ func (r *syncRun) teams(ctx context.Context) error {
 
 // myTeamMembers is 8-126.
 func (r *syncRun) myTeamMembers(ctx context.Context) error {
-	if !r.ask.MyTeamMembers.IsSet() {
+	if !r.ask.MyTeamMembers.IsSet() || !r.has.Any(session.HasTeams) {
 		return nil
 	}
 	entries, err := r.ownMembers(ctx, team.Normal, r.ask.MyTeamMembers.Int())
