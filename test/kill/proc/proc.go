@@ -55,6 +55,12 @@ func Binary(t testing.TB) string {
 	return path
 }
 
+// environ is the environment of the processes: the server refuses variables
+// with its prefix that it does not know, such as the one that names the binary.
+func environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "HONGYAN_") })
+}
+
 // CleanUp removes the binary if it was built here; for TestMain.
 func CleanUp() {
 	if os.Getenv(EnvBinary) == "" {
@@ -133,6 +139,7 @@ func (s *Server) start() error {
 	}
 	defer log.Close()
 	s.cmd = exec.Command(Binary(s.t), s.args...)
+	s.cmd.Env = environ()
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	// Nothing here outlives the test, however that ends.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -219,7 +226,9 @@ func (s *Server) Tool(command []string, args ...string) string {
 		where = append(where, "--db", s.args[i+1])
 	}
 	line := slices.Concat(command, where, args)
-	out, err := exec.CommandContext(ctx, Binary(s.t), line...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, Binary(s.t), line...)
+	cmd.Env = environ()
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("%s: %v\n%s", strings.Join(line, " "), err, out)
 	}
