@@ -21,6 +21,10 @@ const (
 	// is read to fill a gap then is never delivered a second time.
 	sequenceForget = syncedFor * time.Millisecond
 	maxParked      = 256
+	// baseAge is how old a message must be to have arrived from every node, and
+	// baseLook how many before the first one are looked at.
+	baseAge  = 2 * time.Second
+	baseLook = 32
 )
 
 // sequencer puts the messages of a conversation in order where several nodes
@@ -75,10 +79,46 @@ func (q *sequencer) take(ev im.Event, nowMs int64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	s := sh.get(k)
+	if s.atMs == 0 || nowMs-s.atMs > sequenceForget.Milliseconds() && len(s.parked) == 0 {
+		*s = sequence{last: q.base(ev, nowMs)}
+	}
+	q.place(s, ev, nowMs)
+	s.atMs = nowMs
+	if len(s.parked) > 0 {
+		sh.waiting[k] = s
+	} else {
+		delete(sh.waiting, k)
+	}
+}
+
+// base says up to where a conversation that this node begins to follow with ev
+// has surely been delivered: messages that were committed a moment ago may
+// still be on their way from another node.
+func (q *sequencer) base(ev im.Event, nowMs int64) int64 {
+	last := max(0, ev.Seq-1-baseLook)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	before, err := q.missed(ctx, ev, last, ev.Seq)
+	if err != nil {
+		q.failed(err)
+		return ev.Seq - 1
+	}
+	recent := false
+	for _, b := range before {
+		if recent = im.IDTimeMs(b.ID) > nowMs-baseAge.Milliseconds(); recent {
+			break
+		}
+		last = b.Seq
+	}
+	if !recent {
+		return ev.Seq - 1
+	}
+	return last
+}
+
+// place delivers ev if it is next, keeps it if one before it is missing.
+func (q *sequencer) place(s *sequence, ev im.Event, nowMs int64) {
 	switch {
-	case s.last == 0 || nowMs-s.atMs > sequenceForget.Milliseconds() && len(s.parked) == 0:
-		*s = sequence{last: ev.Seq}
-		q.deliver(ev)
 	case ev.Seq <= s.last:
 		if _, done := s.filled[ev.Seq]; !done {
 			q.deliver(ev) // older than what this node followed from
@@ -96,12 +136,6 @@ func (q *sequencer) take(ev im.Event, nowMs int64) {
 		if len(s.parked) >= maxParked {
 			q.fill(s)
 		}
-	}
-	s.atMs = nowMs
-	if len(s.parked) > 0 {
-		sh.waiting[k] = s
-	} else {
-		delete(sh.waiting, k)
 	}
 }
 

@@ -65,15 +65,41 @@ func TestSequencerOrders(t *testing.T) {
 
 func TestSequencerBeginsAnewAfterSilence(t *testing.T) {
 	var got []int64
-	q := newSequencer(func(ev im.Event) { got = append(got, ev.Seq) }, func(context.Context, im.Event, int64, int64) ([]im.Event, error) {
-		t.Error("read from the store")
-		return nil, nil
+	q := newSequencer(func(ev im.Event) { got = append(got, ev.Seq) }, func(_ context.Context, ev im.Event, after, before int64) ([]im.Event, error) {
+		var out []im.Event // all of long ago
+		for s := after + 1; s < before; s++ {
+			out = append(out, im.Event{App: ev.App, To: ev.To, Conv: ev.Conv, Seq: s})
+		}
+		return out, nil
 	}, func(err error) { t.Error(err) })
 	ev := func(seq int64) im.Event { return im.Event{App: "a", To: "bob", Conv: "p|alice|bob", Seq: seq} }
-	q.take(ev(5), 0)
-	q.take(ev(90), sequenceForget.Milliseconds()+1)
-	q.tick((sequenceForget + time.Minute).Milliseconds())
+	now := time.Now().UnixMilli()
+	q.take(ev(5), now)
+	q.take(ev(90), now+sequenceForget.Milliseconds()+1)
+	q.tick(now + (sequenceForget + time.Minute).Milliseconds())
 	if !slices.Equal(got, []int64{5, 90}) {
+		t.Fatalf("%v", got)
+	}
+}
+
+// The first events of two nodes may already pass each other.
+func TestSequencerWaitsForWhatWasJustSent(t *testing.T) {
+	var got []int64
+	now := time.Now().UnixMilli()
+	ev := func(seq int64) im.Event {
+		return im.Event{App: "a", To: "bob", Conv: "p|alice|bob", Seq: seq, ID: im.FirstIDAt(now-100) + seq}
+	}
+	q := newSequencer(func(ev im.Event) { got = append(got, ev.Seq) }, func(_ context.Context, _ im.Event, after, before int64) ([]im.Event, error) {
+		var out []im.Event
+		for s := after + 1; s < before; s++ {
+			out = append(out, ev(s))
+		}
+		return out, nil
+	}, func(err error) { t.Error(err) })
+	q.take(ev(2), now)
+	q.take(ev(1), now+1)
+	q.take(ev(3), now+2)
+	if !slices.Equal(got, []int64{1, 2, 3}) {
 		t.Fatalf("%v", got)
 	}
 }
