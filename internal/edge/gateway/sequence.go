@@ -42,7 +42,7 @@ type sequencer struct {
 type sequenceKey struct{ app, to, conv string }
 
 type sequenceShard struct {
-	mu         sync.Mutex // guards the rest; held while delivering, which never blocks
+	mu         sync.Mutex // guards the rest; held while delivering, and while the store is asked for what is missing (1 s at most)
 	young, old map[sequenceKey]*sequence
 	waiting    map[sequenceKey]*sequence // those with parked events
 }

@@ -7,7 +7,6 @@ package presence
 
 import (
 	"encoding/json"
-	"strconv"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
@@ -185,6 +184,3 @@ func KickAll(bus im.Publisher, app, accid, ext string) {
 	k := Kick{Reason: KickServer, ByClient: ClientServer, Ext: ext}
 	bus.Publish(im.Event{Kind: im.EventKick, App: app, To: accid, Body: k.Encode()})
 }
-
-// NodeText is a node number as used in subjects and logs.
-func NodeText(n int) string { return strconv.Itoa(n) }
