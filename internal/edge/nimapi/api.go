@@ -28,6 +28,7 @@ import (
 	"hongyan/internal/im/session"
 	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
+	"hongyan/internal/im/team"
 )
 
 const (
@@ -52,6 +53,7 @@ type Config struct {
 
 	Subscriptions *subscription.Service
 	Signaling     *signaling.Service
+	Teams         *team.Service
 
 	Bus       im.Publisher
 	Clock     im.Clock

@@ -35,6 +35,9 @@ func (p *Param) setNumber(dst reflect.Value, text string) error {
 	if p.Kind == "int" {
 		bits = 32
 	}
+	if err := p.checkText(text); err != nil {
+		return err
+	}
 	n, err := strconv.ParseInt(text, 10, bits)
 	switch {
 	case err != nil:

@@ -31,6 +31,7 @@ import (
 	"hongyan/internal/im/presence"
 	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
+	"hongyan/internal/im/team"
 	"hongyan/internal/infra/bus"
 	"hongyan/internal/infra/sqlstore"
 )
@@ -47,11 +48,15 @@ type node struct {
 	friends   *friend.Service
 	presence  *presence.Directory
 	signaling *signaling.Service
+	teams     *team.Service
 	events    chan im.Event
 	ahead     atomic.Int64 // ms the API's clock runs ahead
 	log       *syncBuffer
 	metrics   *prometheus.Registry
 	store     *sqlstore.Store
+
+	mu    sync.Mutex // guards asked
+	asked []string   // system notifications of teams, as teamNotify writes them
 }
 
 func newNode(t *testing.T) *node {
@@ -74,13 +79,17 @@ func newNode(t *testing.T) *node {
 	n.friends = friend.New(store, n.accounts, notices, b, clock)
 	n.messages.WithRelations(n.friends)
 	n.presence = presence.NewDirectory(0, clock)
+	n.teams = team.New(team.Config{Store: store, Accounts: n.accounts, Messages: n.messages, Bus: b, Clock: clock, IDs: store.IDs(), Log: log,
+		Attach: noteText, Notify: n.teamNotify})
+	n.messages.SetGate(n.teams)
+	n.messages.SetTeams(n.teams.ForMessages())
 	n.signaling = signaling.New(signaling.Config{Store: store, Accounts: n.accounts, Directory: n.presence, Bus: b, Clock: clock, NextID: store.IDs().Next})
 	subscriptions := subscription.New(subscription.Config{Store: store, Apps: n.apps, Accounts: n.accounts, Directory: n.presence, Bus: b, Clock: clock, NextID: store.IDs().Next})
 	if _, err := n.apps.Ensure(ctx, appKey, appSecret, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	n.api = nimapi.New(nimapi.Config{
-		Friends: n.friends, CustomNotices: notice.NewSender(notices, n.accounts, n.friends, nil),
+		Friends: n.friends, CustomNotices: notice.NewSender(notices, n.accounts, n.friends, n.teams.ForNotices()), Teams: n.teams,
 		Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Subscriptions: subscriptions, Signaling: n.signaling, Bus: b, Clock: clock,
 		Log: log, Metrics: n.metrics, PublicURL: "https://im.example.com:7443",
 	})
@@ -178,6 +187,20 @@ func (n *node) event(kind im.EventKind) im.Event {
 			n.t.Fatalf("no event of kind %d", kind)
 		}
 	}
+}
+
+// noteText stands for the content of a team's notification message: its id and
+// whom it names.
+func noteText(n *team.Notification) string {
+	return strings.TrimSpace(fmt.Sprint(int(n.ID), " ", strings.Join(append(n.Accids, n.Accid), " ")))
+}
+
+// teamNotify keeps the system notifications of teams.
+func (n *node) teamNotify(_ context.Context, t team.Notify) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked = append(n.asked, fmt.Sprint(int(t.Type), " ", t.From, " > ", strings.Join(t.To, " "), ": ", t.Text))
+	return nil
 }
 
 // field digs into an answer.
