@@ -142,8 +142,8 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.notices = notice.New(s.store, s.store.IDs(), s.bus, clock)
 	s.friends = friend.New(s.store, s.accounts, s.notices, s.bus, clock)
 	s.messages.WithRelations(s.friends)
-	s.teams = team.New(team.Config{Store: s.store, Accounts: s.accounts, Messages: s.messages, Bus: s.bus, Clock: clock, IDs: s.store.IDs(), Log: log,
-		Attach: nimgw.TeamAttach, Notify: nimgw.TeamNotify(s.notices)})
+	s.teams = team.New(team.Config{Store: s.store, Accounts: s.accounts, Messages: s.messages, Bus: s.bus, Clock: clock, IDs: s.store.IDs(),
+		Attach: nimgw.TeamAttach, Notices: s.notices, Notify: nimgw.TeamNotify})
 	s.review(hooks)
 	s.messages.SetGate(s.teams)
 	s.messages.SetTeams(s.teams.ForMessages())

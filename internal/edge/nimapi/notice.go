@@ -6,6 +6,7 @@ import (
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/message"
 	"hongyan/internal/im/notice"
 )
 
@@ -23,6 +24,9 @@ type noticeParams struct {
 	Env          string `form:"env"`
 	CheckLater   bool   `form:"checkAccidAsyncEnable"` // accounts are always checked at once
 }
+
+// copyFacts is what copies tell of what the app's server does.
+func copyFacts() notice.CopyFacts { return notice.CopyFacts{ClientType: message.ClientTypeREST} }
 
 // notice maps the parameters to a notification without parties.
 func (p *noticeParams) notice(set *app.Settings) (notice.Notice, error) {
@@ -104,7 +108,7 @@ func (a *API) sendAttachMsg(ctx context.Context, c *Call, p attachParams) (Resul
 			return nil, err
 		}
 	}
-	return nil, a.CustomNotices.Send(ctx, notice.Custom{App: c.App, Notice: n, REST: true})
+	return nil, a.CustomNotices.Send(ctx, notice.Custom{App: c.App, Notice: n, REST: true, Copy: copyFacts()})
 }
 
 type batchAttachParams struct {
@@ -137,7 +141,7 @@ func (a *API) sendBatchAttachMsg(ctx context.Context, c *Call, p batchAttachPara
 			to = append(to, id)
 		}
 	}
-	if err := a.CustomNotices.SendMany(ctx, notice.Custom{App: c.App, Notice: n, REST: true}, to); err != nil {
+	if err := a.CustomNotices.SendMany(ctx, notice.Custom{App: c.App, Notice: n, REST: true, Copy: copyFacts()}, to); err != nil {
 		return nil, err
 	}
 	if c.GoSDK {

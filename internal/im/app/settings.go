@@ -33,6 +33,7 @@ type Settings struct {
 
 	CopyURL         string
 	CopyEvents      map[string]bool
+	CopyConvTypes   map[string]bool   // of event 1: PERSON, TEAM...
 	CopyEnv         map[string]string // URL by name of environment
 	CopyTimeout     int64             // ms
 	CopyRetry       []int64           // seconds before each repetition
@@ -176,6 +177,8 @@ func settingTable() []Setting {
 		{"callback_breaker_pause", "10", "s", "for how long; callback_on_failure decides meanwhile", num(func(s *Settings) *int64 { return &s.BreakerPause }, 1, 3600)},
 		{"copy_url", "", "URL", "where event copies go", link(func(s *Settings) *string { return &s.CopyURL })},
 		{"copy_events", "", "list", "event types that are copied, by number (docs/api/copy.md)", numbers(func(s *Settings) *map[string]bool { return &s.CopyEvents })},
+		{"copy_conv_types", "PERSON,TEAM,SUPER_TEAM,CUSTOM_PERSON,CUSTOM_TEAM", "list", "kinds of conversations of which event 1 is copied",
+			set(func(s *Settings) *map[string]bool { return &s.CopyConvTypes }, "PERSON", "TEAM", "SUPER_TEAM", "CUSTOM_PERSON", "CUSTOM_TEAM")},
 		{"copy_env", "", "list", "other URLs for copies by name of environment: NAME=URL,...", environments(func(s *Settings) *map[string]string { return &s.CopyEnv })},
 		{"copy_timeout", "5000", "ms", "how long the app's server may take to answer a copy", num(func(s *Settings) *int64 { return &s.CopyTimeout }, 10, 60000)},
 		{"copy_retry", "5,30,120", "s", "how long a copy that failed waits before each repetition; after the last one it is dead (`hongyan copies`)", delays},

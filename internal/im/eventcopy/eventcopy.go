@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"strconv"
+	"strings"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
@@ -106,6 +107,28 @@ func Wanted(a *app.App, e Event) bool {
 	return a.Settings.CopyURL != "" && a.Settings.CopyEvents[e.Text()]
 }
 
+// Kinds of conversations that event 1 tells apart (docs/api/copy.md section 3.1).
+const (
+	ConvPerson       = "PERSON"
+	ConvTeam         = "TEAM"
+	ConvSuperTeam    = "SUPER_TEAM"
+	ConvCustomPerson = "CUSTOM_PERSON" // notifications of one account
+	ConvCustomTeam   = "CUSTOM_TEAM"   // notifications of a team or super team
+)
+
+// WantedConv says whether a has copies of event 1 sent for a kind of conversation.
+func WantedConv(a *app.App, conv string) bool {
+	return Wanted(a, Message) && a.Settings.CopyConvTypes[conv]
+}
+
+// Names is a list of accounts as copies carry it: [a, b].
+func Names(accids []string) string {
+	if len(accids) == 0 {
+		return ""
+	}
+	return "[" + strings.Join(accids, ", ") + "]"
+}
+
 // New returns a copy for the transaction of its event, nil if the app does not
 // want it. body is marshalled at once; its field eventType is the caller's.
 func New(a *app.App, e Event, lane, env string, body any) *Copy {
@@ -113,6 +136,12 @@ func New(a *app.App, e Event, lane, env string, body any) *Copy {
 		return nil
 	}
 	return &Copy{App: a.Key, Event: e, Lane: lane, Env: env, Body: Marshal(body)}
+}
+
+// Peer is where a client's request came from; empty for the app's server.
+type Peer struct {
+	IP, Port string
+	DeviceID string
 }
 
 // AccountLane is the lane of what concerns one account: logins, profile.

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"hongyan/internal/im/friend"
+	"hongyan/internal/im/notice"
 )
 
 // device is a client that synchronises now and then and keeps what it was told.
@@ -99,7 +100,7 @@ func TestIncrementalSyncEqualsFull(t *testing.T) {
 					err = nil
 				}
 			case 5:
-				err = w.s.Delete(ctx, w.app, a, b, rapid.Bool().Draw(t, "drop"), "")
+				err = w.s.Delete(ctx, w.app, a, b, rapid.Bool().Draw(t, "drop"), "", notice.CopyFacts{})
 				delete(friends, pair(a, b))
 			case 6:
 				alias := rapid.StringN(0, 3, -1).Draw(t, "alias")

@@ -49,7 +49,8 @@ type Request struct {
 	Greeting  string
 	ServerExt string // REST only
 	Origin    string // connection that asks
-	REST      bool   // by the app's server: it needs no request to answer, and no black list stops it
+	Copy      notice.CopyFacts
+	REST      bool // by the app's server: it needs no request to answer, and no black list stops it
 }
 
 // Ask adds, asks, accepts or rejects (docs/protocol/nim-social.md section 10).
@@ -83,6 +84,7 @@ func (s *Service) Ask(ctx context.Context, r Request) error {
 			return nil, err
 		}
 		s.notices.Prepare(n)
+		n.WantCopy(r.App, r.Copy)
 		return []*notice.Notice{n}, nil
 	})
 	if err != nil || !done {
@@ -149,7 +151,7 @@ func requestAttach(r Request) string {
 
 // Delete ends a friendship for both. The owner's alias waits for a new
 // beginning unless dropAlias; who is no friend is none afterwards either.
-func (s *Service) Delete(ctx context.Context, a *app.App, owner, accid string, dropAlias bool, origin string) error {
+func (s *Service) Delete(ctx context.Context, a *app.App, owner, accid string, dropAlias bool, origin string, from notice.CopyFacts) error {
 	accid, err := s.other(owner, accid)
 	if err != nil {
 		return err
@@ -173,6 +175,7 @@ func (s *Service) Delete(ctx context.Context, a *app.App, owner, accid string, d
 			p.Mine.Alias = ""
 		}
 		s.notices.Prepare(n)
+		n.WantCopy(a, from)
 		return []*notice.Notice{n}, nil
 	})
 	if err != nil || !were {

@@ -9,10 +9,7 @@ import (
 )
 
 // Peer is where a client's request came from; empty for REST.
-type Peer struct {
-	IP, Port string
-	DeviceID string
-}
+type Peer = eventcopy.Peer
 
 // copyFacts is what a copy tells beside the message itself; a message with
 // facts is copied.
@@ -20,6 +17,7 @@ type copyFacts struct {
 	peer   Peer
 	spam   bool
 	result string // of moderation
+	names  string // members of the team; empty: not told
 }
 
 // copyBody is the body of event 1 (docs/api/copy.md section 3.1).
@@ -42,6 +40,7 @@ type copyBody struct {
 	Spam      string `json:"antispam,omitempty"`
 	Result    string `json:"yidunRes,omitempty"`
 	Black     string `json:"blacklist,omitempty"`
+	Members   string `json:"tMembers,omitempty"`
 	IP        string `json:"ip,omitempty"`
 	Port      string `json:"port,omitempty"`
 }
@@ -49,8 +48,19 @@ type copyBody struct {
 // WantCopy decides whether m is copied: the app wants it and the sender has not
 // opted out (docs/api/copy.md section 1).
 func (m *Message) WantCopy(a *app.App, p Peer) {
-	if eventcopy.Wanted(a, eventcopy.Message) && !m.Flags.Has(NoRoute) {
+	if Copied(a, m.Scene) && !m.Flags.Has(NoRoute) {
 		m.copied = &copyFacts{peer: p}
+	}
+}
+
+// Copied says whether an app has messages of a kind of conversation copied.
+func Copied(a *app.App, s im.Scene) bool { return eventcopy.WantedConv(a, convType(s)) }
+
+// CopyMembers has the copy of m, if there is one, name the members of its team,
+// as eventcopy.Names writes them.
+func (m *Message) CopyMembers(names string) {
+	if m.copied != nil {
+		m.copied.names = names
 	}
 }
 
@@ -65,7 +75,7 @@ func (m *Message) Copy() *eventcopy.Copy {
 	b := copyBody{
 		EventType: eventcopy.Message.Text(), ConvType: convType(m.Scene), To: m.To, From: m.From, Client: im.ClientTypeName(m.ClientType),
 		Device: c.FromDevice, Nick: c.FromNick, Time: eventcopy.Ms(m.Time), Type: m.Type.Name(), Body: c.Body, Attach: c.Attach,
-		IDClient: m.IDClient, IDServer: m.IDText(), Resend: "0", Ext: c.Ext, Result: f.result, IP: f.peer.IP, Port: f.peer.Port,
+		IDClient: m.IDClient, IDServer: m.IDText(), Resend: "0", Ext: c.Ext, Result: f.result, Members: f.names, IP: f.peer.IP, Port: f.peer.Port,
 	}
 	if m.Flags.Has(Resent) {
 		b.Resend = "1"
@@ -83,11 +93,11 @@ func (m *Message) Copy() *eventcopy.Copy {
 func convType(s im.Scene) string {
 	switch s {
 	case im.SceneTeam:
-		return "TEAM"
+		return eventcopy.ConvTeam
 	case im.SceneSuperTeam:
-		return "SUPER_TEAM"
+		return eventcopy.ConvSuperTeam
 	}
-	return "PERSON"
+	return eventcopy.ConvPerson
 }
 
 // Name is the word app servers know a type by (docs/api/copy.md section 3.2).

@@ -75,6 +75,13 @@ func (s *Service) look(ctx context.Context, r Send) (stop bool, err error) {
 		s.change(r.App, m, &v)
 	}
 	m.WantCopy(r.App, r.Peer)
+	if m.copied != nil && m.Scene == im.SceneTeam {
+		names, err := s.gate.Roster(ctx, m.App, m.Conv)
+		if err != nil {
+			return false, err
+		}
+		m.CopyMembers(names)
+	}
 	if s.review.Moderator == nil || r.REST && !r.App.Settings.ModerationREST {
 		return false, nil
 	}

@@ -45,4 +45,6 @@ type Gate interface {
 	// MaySend refuses with 803, 804, 812 or 423, or says how many members the
 	// team has.
 	MaySend(ctx context.Context, app string, conv im.ConvKey, accid string) (members int64, err error)
+	// Roster lists the members of a team as copies name them (eventcopy.Names).
+	Roster(ctx context.Context, app string, conv im.ConvKey) (string, error)
 }

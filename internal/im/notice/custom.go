@@ -2,6 +2,7 @@ package notice
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -18,9 +19,9 @@ type Relations interface {
 
 // Teams answers who gets a notification sent to a team.
 type Teams interface {
-	// NoticeReceivers returns the members of a team, or a super team, but for the
-	// sender, who has to be one: im.CodeTeamNotFound and im.CodeTeamNotMember
-	// otherwise. The app's server may name any account as sender.
+	// NoticeReceivers returns the members of a team, or a super team, of whom the
+	// sender has to be one: im.CodeTeamNotFound and im.CodeTeamNotMember otherwise.
+	// The app's server may name any account as sender.
 	NoticeReceivers(ctx context.Context, a *app.App, t Type, from, to string, rest bool) ([]string, error)
 }
 
@@ -43,7 +44,8 @@ func NewSender(notices *Service, accounts *account.Service, relations Relations,
 type Custom struct {
 	App    *app.App
 	Notice Notice
-	REST   bool // by the app's server: no block and no black list stops it
+	Copy   CopyFacts // where it comes from
+	REST   bool      // by the app's server: no block and no black list stops it
 }
 
 // Send checks a custom notification and delivers it. Those to teams reach who
@@ -63,6 +65,7 @@ func (s *Sender) Send(ctx context.Context, c Custom) error {
 	if err != nil {
 		return err
 	}
+	c.Copy.Nick = sender.Card.Name
 	return s.deliver(ctx, c, to)
 }
 
@@ -83,6 +86,9 @@ func (s *Sender) deliver(ctx context.Context, c Custom, to []string) error {
 		if n.Type == CustomP2P {
 			n.To = ""
 		}
+		if i == 0 || n.Type == CustomP2P {
+			n.WantCopy(c.App, c.Copy)
+		}
 		ns[i] = &n
 	}
 	return s.notices.Send(ctx, ns...)
@@ -96,7 +102,11 @@ func (s *Sender) receivers(ctx context.Context, c *Custom) ([]string, error) {
 		if s.teams == nil {
 			return nil, im.Errorf(im.CodeTeamNotFound, "team does not exist")
 		}
-		return s.teams.NoticeReceivers(ctx, c.App, n.Type, n.From, n.To, c.REST)
+		members, err := s.teams.NoticeReceivers(ctx, c.App, n.Type, n.From, n.To, c.REST)
+		if n.Type == CustomTeam && len(members) <= copiedMembers {
+			c.Copy.Members = members
+		}
+		return slices.DeleteFunc(slices.Clone(members), func(accid string) bool { return accid == n.From }), err
 	}
 	to, ok := im.NormalizeAccid(n.To)
 	if !ok {

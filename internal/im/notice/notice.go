@@ -102,6 +102,8 @@ type Notice struct {
 	Recalled     *Message `json:"r,omitempty"`
 
 	Origin string `json:"-"` // connection that must not get it
+
+	copied *CopyFacts
 }
 
 // Message names the message that a recall or one-way delete withdraws.

@@ -12,6 +12,7 @@ import (
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/notice"
 	"hongyan/internal/im/team"
 	"hongyan/internal/infra/sqlstore"
 )
@@ -40,12 +41,16 @@ func newBed(t testing.TB, config sqlstore.Config, overrides ...string) *bed {
 	b.accounts = account.New(account.Config{Store: b.store, Clock: b.clock.Now, TokenKey: []byte("key")})
 	b.messages = message.New(b.store, b.accounts, b.bus, b.clock.Now)
 	b.teams = team.New(team.Config{Store: b.store, Accounts: b.accounts, Messages: b.messages, Bus: b.bus, Clock: b.clock.Now, IDs: b.store.IDs(),
-		Attach: func(n *team.Notification) string { return fmt.Sprint(n.ID) },
-		Notify: func(_ context.Context, n team.Notify) error {
+		Attach:  func(n *team.Notification) string { return fmt.Sprint(n.ID) },
+		Notices: notice.New(b.store, b.store.IDs(), b.bus, b.clock.Now),
+		Notify: func(n team.Notify) (out []*notice.Notice) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.sent = append(b.sent, n)
-			return nil
+			for _, to := range n.To {
+				out = append(out, &notice.Notice{App: n.App, Receiver: to, Type: notice.TeamInvite, To: fmt.Sprint(n.Team.TID), From: n.From, Content: n.Text})
+			}
+			return out
 		}})
 	b.messages.SetGate(b.teams)
 	return b

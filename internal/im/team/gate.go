@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/eventcopy"
 )
 
 // maxGates bounds the teams whose senders are remembered, maxGateMembers the
@@ -38,6 +39,9 @@ type gateTeam struct {
 	t       *Team
 	atMs    int64
 	members map[string]*Member
+
+	listed bool
+	roster string // as copies name the members; once listed
 }
 
 func newGate(store Store, clock im.Clock) *gate {
@@ -57,7 +61,7 @@ func (g *gate) look(ctx context.Context, app string, conv im.ConvKey, accid stri
 	k, now := gateKey{app, conv}, g.clock.NowMs()
 	g.mu.Lock()
 	drops := g.drops
-	if e := g.teams[k]; e != nil && now-e.atMs < gateKeepMs {
+	if e := g.entry(k, now); e != nil {
 		if m := e.members[accid]; m != nil {
 			g.mu.Unlock()
 			return e.t, m, nil
@@ -87,6 +91,41 @@ func (g *gate) look(ctx context.Context, app string, conv im.ConvKey, accid stri
 	}
 	e.members[accid] = members[0]
 	return e.t, members[0], nil
+}
+
+// entry returns what is remembered of a team and still believed, or nil. The
+// caller holds mu.
+func (g *gate) entry(k gateKey, nowMs int64) *gateTeam {
+	if e := g.teams[k]; e != nil && nowMs-e.atMs < gateKeepMs {
+		return e
+	}
+	return nil
+}
+
+// Roster implements message.Gate: empty for a team with more than CopiedMembers.
+func (s *Service) Roster(ctx context.Context, app string, conv im.ConvKey) (string, error) {
+	g, k, now := s.gate, gateKey{app, conv}, s.c.Clock.NowMs()
+	g.mu.Lock()
+	drops := g.drops
+	if e := g.entry(k, now); e != nil && e.listed {
+		g.mu.Unlock()
+		return e.roster, nil
+	}
+	g.mu.Unlock()
+	members, err := g.store.Members(ctx, app, conv, MemberQuery{Limit: CopiedMembers + 1})
+	if err != nil {
+		return "", err
+	}
+	roster := ""
+	if len(members) <= CopiedMembers {
+		roster = eventcopy.Names(accids(members))
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e := g.entry(k, now); e != nil && g.drops == drops {
+		e.listed, e.roster = true, roster
+	}
+	return roster, nil
 }
 
 // MaySend implements message.Gate (docs/protocol/nim-core.md section 5.3).

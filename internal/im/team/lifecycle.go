@@ -162,6 +162,7 @@ func (s *Service) Create(ctx context.Context, who Actor, c Creation) (*Team, []s
 			}
 		}
 		e.updated()
+		e.tell(Notify{Type: NotifyInvite, To: asked, Text: c.Text})
 		if len(added) > 0 {
 			e.say(who.Accid, Notification{ID: NoteAdd, Accids: added, Users: e.users(append(added, who.Accid)...)}, first)
 		} else {
@@ -172,7 +173,6 @@ func (s *Service) Create(ctx context.Context, who Actor, c Creation) (*Team, []s
 	if err != nil {
 		return nil, nil, err
 	}
-	s.notify(ctx, Notify{App: who.App.Key, Type: NotifyInvite, Team: made, From: who.Accid, To: asked, Text: c.Text})
 	s.c.Bus.Publish(im.Event{Kind: EventCreated, App: who.App.Key, To: who.Accid, Origin: who.Origin, Body: mustJSON(made)})
 	return made, aborted, nil
 }

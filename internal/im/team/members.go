@@ -39,10 +39,9 @@ func (s *Service) Invite(ctx context.Context, who Actor, k Kind, tid int64, in I
 	}
 	set := &who.App.Settings
 	var out *Invited
-	var team *Team
-	var asked []string
 	err = s.change(ctx, who, k.Key(tid), ids, Needs{Joined: true}, func(e *edit) error {
-		out, asked, team = &Invited{TimeMs: e.NowMs}, nil, e.Team
+		out = &Invited{TimeMs: e.NowMs}
+		var asked []string
 		if _, err := e.allowed(OpInvite); err != nil {
 			return err
 		}
@@ -75,6 +74,7 @@ func (s *Service) Invite(ctx context.Context, who Actor, k Kind, tid int64, in I
 				st.Joined, added = append(st.Joined, e.join(id, who.Accid, Ordinary)), append(added, id)
 			}
 		}
+		e.tell(Notify{Type: NotifyInvite, To: asked, Text: in.Text, Attach: in.Attach})
 		if len(added) > 0 {
 			e.say(who.Accid, Notification{ID: NoteAdd, Accids: added, Users: e.users(append(added, who.Accid)...), Attach: in.Attach}, st)
 		}
@@ -83,7 +83,6 @@ func (s *Service) Invite(ctx context.Context, who Actor, k Kind, tid int64, in I
 	if err != nil {
 		return nil, err
 	}
-	s.notify(ctx, Notify{App: who.App.Key, Type: NotifyInvite, Team: team, From: who.Accid, To: asked, Text: in.Text, Attach: in.Attach})
 	return out, nil
 }
 
@@ -156,7 +155,7 @@ func (s *Service) Apply(ctx context.Context, who Actor, k Kind, tid int64, text 
 	if err := checkText("application", &text, maxInviteText); err != nil {
 		return nil, false, err
 	}
-	err = s.change(ctx, who, k.Key(tid), nil, Needs{Joined: true}, func(e *edit) error {
+	err = s.change(ctx, who, k.Key(tid), nil, Needs{Joined: true, Heads: true}, func(e *edit) error {
 		t := e.Team
 		team, waits = t, false
 		switch {
@@ -175,21 +174,14 @@ func (s *Service) Apply(ctx context.Context, who Actor, k Kind, tid int64, text 
 		if t.JoinMode == JoinVerify {
 			waits = true
 			e.out.Put = []Pending{{Kind: Application, Accid: who.Accid, Ms: e.NowMs}}
+			e.tell(Notify{Type: NotifyApply, To: e.Heads, Text: text})
 			return nil
 		}
 		m := e.join(who.Accid, "", Ordinary)
 		e.say(who.Accid, Notification{ID: NotePassApply, Accid: who.Accid, Users: e.users(who.Accid)}, Step{Joined: []*Member{m}})
 		return nil
 	})
-	if err != nil || !waits {
-		return team, waits, err
-	}
-	heads, err := s.c.Store.Members(ctx, who.App.Key, k.Key(tid), MemberQuery{Managers: true})
-	if err != nil {
-		return nil, false, err
-	}
-	s.notify(ctx, Notify{App: who.App.Key, Type: NotifyApply, Team: team, From: who.Accid, To: accids(heads), Text: text})
-	return team, true, nil
+	return team, waits, err
 }
 
 // AnswerApplication lets an applicant in or refuses it (8-14, 8-15).
@@ -201,9 +193,7 @@ func (s *Service) AnswerApplication(ctx context.Context, who Actor, k Kind, tid 
 	if err := checkText("text", &text, maxInviteText); err != nil {
 		return err
 	}
-	var team *Team
-	err := s.change(ctx, who, k.Key(tid), []string{applicant}, Needs{Pending: true, Joined: true}, func(e *edit) error {
-		team = e.Team
+	return s.change(ctx, who, k.Key(tid), []string{applicant}, Needs{Pending: true, Joined: true}, func(e *edit) error {
 		if _, err := e.allowed(OpAnswerApplication); err != nil {
 			return err
 		}
@@ -216,6 +206,7 @@ func (s *Service) AnswerApplication(ctx context.Context, who Actor, k Kind, tid 
 		}
 		if !pass {
 			e.out.Drop = []Pending{p}
+			e.tell(Notify{Type: NotifyApplyRejected, To: []string{applicant}, Text: text})
 			return nil
 		}
 		if err := e.room(applicant); err != nil {
@@ -225,10 +216,6 @@ func (s *Service) AnswerApplication(ctx context.Context, who Actor, k Kind, tid 
 		e.say(who.Accid, Notification{ID: NotePassApply, Accid: applicant, Users: e.users(applicant, who.Accid)}, Step{Joined: []*Member{m}})
 		return nil
 	})
-	if err == nil && !pass {
-		s.notify(ctx, Notify{App: who.App.Key, Type: NotifyApplyRejected, Team: team, From: who.Accid, To: []string{applicant}, Text: text})
-	}
-	return err
 }
 
 // AnswerInvitation accepts or refuses the invitation of an inviter (8-21, 8-22).
@@ -240,9 +227,7 @@ func (s *Service) AnswerInvitation(ctx context.Context, who Actor, k Kind, tid i
 	if err := checkText("text", &text, maxInviteText); err != nil {
 		return err
 	}
-	var team *Team
-	err := s.change(ctx, who, k.Key(tid), []string{inviter}, Needs{Pending: true, Joined: true}, func(e *edit) error {
-		team = e.Team
+	return s.change(ctx, who, k.Key(tid), []string{inviter}, Needs{Pending: true, Joined: true}, func(e *edit) error {
 		switch {
 		case e.Team == nil || !e.Team.Valid:
 			return errNotFound()
@@ -257,6 +242,7 @@ func (s *Service) AnswerInvitation(ctx context.Context, who Actor, k Kind, tid i
 		}
 		if !accept {
 			e.out.Drop = []Pending{p}
+			e.tell(Notify{Type: NotifyInviteRejected, To: []string{inviter}, Text: text})
 			return nil
 		}
 		if err := e.room(who.Accid); err != nil {
@@ -266,10 +252,6 @@ func (s *Service) AnswerInvitation(ctx context.Context, who Actor, k Kind, tid i
 		e.say(who.Accid, Notification{ID: NoteAccept, Accid: inviter, Users: e.users(who.Accid, inviter)}, Step{Joined: []*Member{m}})
 		return nil
 	})
-	if err == nil && !accept {
-		s.notify(ctx, Notify{App: who.App.Key, Type: NotifyInviteRejected, Team: team, From: who.Accid, To: []string{inviter}, Text: text})
-	}
-	return err
 }
 
 // SetManagers makes members managers or ends that (8-16, 8-17).

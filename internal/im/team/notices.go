@@ -2,7 +2,6 @@ package team
 
 import (
 	"context"
-	"slices"
 	"strconv"
 
 	"hongyan/internal/im/app"
@@ -15,8 +14,8 @@ type forNotices struct{ s *Service }
 // ForNotices returns what package notice asks about teams.
 func (s *Service) ForNotices() notice.Teams { return forNotices{s} }
 
-// NoticeReceivers implements notice.Teams: the members but for the sender, who
-// is one unless the app's server sends (docs/protocol/nim-social.md section 8).
+// NoticeReceivers implements notice.Teams: the members, of whom the sender is one
+// unless the app's server sends (docs/protocol/nim-social.md section 8).
 func (f forNotices) NoticeReceivers(ctx context.Context, a *app.App, t notice.Type, from, to string, rest bool) ([]string, error) {
 	k := Normal
 	if t == notice.CustomSuperTeam {
@@ -35,8 +34,5 @@ func (f forNotices) NoticeReceivers(ctx context.Context, a *app.App, t notice.Ty
 		return nil, err
 	}
 	members, err := f.s.c.Store.Members(ctx, a.Key, k.Key(tid), MemberQuery{})
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(accids(members), func(accid string) bool { return accid == from }), nil
+	return accids(members), err
 }

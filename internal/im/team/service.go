@@ -5,14 +5,16 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"log/slog"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/notice"
 )
 
 // Config is what a Service needs.
@@ -23,11 +25,11 @@ type Config struct {
 	Bus      im.Publisher
 	Clock    im.Clock
 	IDs      *im.IDs
-	Log      *slog.Logger
 	// Attach encodes the content of a notification message.
-	Attach func(*Notification) string
-	// Notify sends a system notification; it is kept for those who are away.
-	Notify func(ctx context.Context, n Notify) error
+	Attach  func(*Notification) string
+	Notices *notice.Service
+	// Notify encodes system notifications.
+	Notify func(Notify) []*notice.Notice
 }
 
 // Service changes and reads teams.
@@ -38,9 +40,6 @@ type Service struct {
 
 // New returns a Service.
 func New(c Config) *Service {
-	if c.Log == nil {
-		c.Log = slog.Default()
-	}
 	return &Service{c: c, gate: newGate(c.Store, c.Clock)}
 }
 
@@ -51,6 +50,11 @@ type Actor struct {
 	Accid      string
 	ClientType int
 	Origin     string // connection id; it gets no copy of what its answer says
+	Peer       eventcopy.Peer
+	// Ask asks somebody else whether the actor may; it is called once, when the
+	// parameters have been checked, and holds nothing up but its caller. nil:
+	// nobody is asked.
+	Ask func(ctx context.Context) error
 }
 
 // NotifyType is a kind of system notification (docs/protocol/nim-social.md section 8).
@@ -112,6 +116,7 @@ type edit struct {
 	s     *Service
 	who   Actor
 	cards map[string]*account.Account
+	large bool // Roster is not everybody
 	out   Change
 }
 
@@ -126,12 +131,18 @@ func (s *Service) change(ctx context.Context, who Actor, conv im.ConvKey, named 
 	if cards[who.Accid] == nil {
 		return im.Errorf(im.CodeNotFound, "no such account")
 	}
+	if who.Ask != nil {
+		if err := who.Ask(ctx); err != nil {
+			return err
+		}
+	}
+	needs.Roster = conv.Scene() == im.SceneTeam && (message.Copied(who.App, im.SceneTeam) || eventcopy.WantedConv(who.App, eventcopy.ConvCustomTeam))
 	err = s.c.Store.ChangeTeam(ctx, who.App.Key, conv, all, needs, func(v *View) (*Change, error) {
 		if t := v.Team; t != nil {
 			// Lists are synchronised by these times: they never step back.
 			v.NowMs = max(v.NowMs, t.MemberMs, t.UpdatedMs)
 		}
-		e := &edit{View: v, s: s, who: who, cards: cards}
+		e := &edit{View: v, s: s, who: who, cards: cards, large: v.Team != nil && v.Team.MemberNum > CopiedMembers}
 		if err := fn(e); err != nil {
 			return nil, err
 		}
@@ -156,6 +167,9 @@ func (s *Service) published(app string, conv im.ConvKey, c *Change) {
 		if len(st.Left) > 0 || st.Dismissed {
 			s.c.Bus.Publish(im.Event{Kind: EventRoom, App: app, Conv: conv, Body: Room{Left: accids(st.Left), All: st.Dismissed}.encode()})
 		}
+	}
+	if len(c.Notices) > 0 {
+		s.c.Notices.Publish(c.Notices...)
 	}
 	// Always last: other nodes forget what they know of the team.
 	s.c.Bus.Publish(im.Event{Kind: EventRoom, App: app, Conv: conv, Body: Room{}.encode()})
@@ -199,6 +213,7 @@ func (e *edit) join(accid, inviter string, role Role) *Member {
 		m.Span = old.Span
 	}
 	e.Members[accid] = m
+	e.Roster = append(e.Roster, accid)
 	t.MemberNum++
 	e.out.DropOf = append(e.out.DropOf, accid)
 	e.touch(m)
@@ -208,6 +223,7 @@ func (e *edit) join(accid, inviter string, role Role) *Member {
 // leave ends a membership; the notification that says so is the caller's.
 func (e *edit) leave(m *Member) {
 	m.Valid, m.Muted, m.Role = false, false, Ordinary
+	e.Roster = slices.DeleteFunc(e.Roster, func(accid string) bool { return accid == m.Accid })
 	e.Team.MemberNum--
 	e.touch(m)
 }
@@ -230,7 +246,37 @@ func (e *edit) say(from string, n Notification, st Step) {
 	if card := e.cards[from]; card != nil {
 		st.Msg.Content.FromNick, st.Msg.Content.CardTime = card.Card.Name, card.Card.UpdatedMs
 	}
+	st.Msg.WantCopy(e.who.App, e.who.Peer)
+	st.Msg.CopyMembers(eventcopy.Names(e.named()))
 	e.out.Steps = append(e.out.Steps, st)
+}
+
+// named is the members that copies name; nobody when they are too many.
+func (e *edit) named() []string {
+	if e.large || len(e.Roster) > CopiedMembers {
+		return nil
+	}
+	return e.Roster
+}
+
+// tell appends system notifications. They are stored with the change: whoever
+// is asked to join hears of it, or nobody was asked.
+func (e *edit) tell(n Notify) {
+	if e.s.c.Notify == nil || len(n.To) == 0 {
+		return
+	}
+	n.App, n.Team, n.From = e.who.App.Key, e.Team, e.who.Accid
+	list := e.s.c.Notify(n)
+	e.s.c.Notices.Prepare(list...)
+	f := notice.CopyFacts{ClientType: e.who.ClientType, Peer: e.who.Peer, Members: e.named()}
+	if n.Type == NotifyInvite {
+		f.Members = n.To
+	}
+	if card := e.cards[n.From]; card != nil {
+		f.Nick = card.Card.Name
+	}
+	list[0].WantCopy(e.who.App, f)
+	e.out.Notices = append(e.out.Notices, list...)
 }
 
 // users returns the cards of accounts for a notification, each once.
@@ -343,15 +389,4 @@ func (s *Service) exist(ctx context.Context, app string, ids []string) error {
 		}
 	}
 	return nil
-}
-
-// notify sends system notifications. The change they tell of is committed: a
-// failure is logged, the operation has succeeded.
-func (s *Service) notify(ctx context.Context, n Notify) {
-	if s.c.Notify == nil || len(n.To) == 0 {
-		return
-	}
-	if err := s.c.Notify(context.WithoutCancel(ctx), n); err != nil {
-		s.c.Log.Error("team notification", "app", n.App, "team", n.Team.TID, "err", err)
-	}
 }

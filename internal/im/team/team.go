@@ -11,6 +11,7 @@ import (
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/notice"
 )
 
 // Kind tells teams from super teams. The values never leave the process.
@@ -141,6 +142,8 @@ type Needs struct {
 	Owned    string
 	Joined   bool // View.Joined, of the named accounts
 	Heir     bool // View.Heir
+	Heads    bool // View.Heads
+	Roster   bool // View.Roster
 	Pending  bool // View.Pending, of the named accounts
 }
 
@@ -154,7 +157,13 @@ type View struct {
 	Joined   map[string]int64   // teams of this kind each named account is in
 	Heir     *Member            // who joined first of the others
 	Pending  []Pending
+	Heads    []string // owner and managers
+	Roster   []string // all members, in the order they joined; nobody of a team with more than CopiedMembers
 }
+
+// CopiedMembers is the largest team whose members copies name
+// (docs/api/copy.md section 3.1).
+const CopiedMembers = 200
 
 // Step is one notification, and who it brings in or takes out: they see it and
 // everything after, or it and nothing after.
@@ -174,6 +183,8 @@ type Change struct {
 	Steps   []Step
 	Put     []Pending
 	Drop    []Pending
+	// Notices are system notifications; they have their ids.
+	Notices []*notice.Notice
 	// DropOf drops everything that waits of these accounts.
 	DropOf []string
 }

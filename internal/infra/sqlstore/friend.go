@@ -5,6 +5,7 @@ import (
 	"database/sql"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/friend"
 )
 
@@ -103,7 +104,8 @@ func (s *Store) UpdatePair(ctx context.Context, app, mine, theirs string, max in
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, func(ctx context.Context, t tx) error {
+	var copies []*eventcopy.Copy
+	err = s.write(ctx, func(ctx context.Context, t tx) error {
 		if err := s.lockAccounts(ctx, t, no, mine, theirs); err != nil {
 			return err
 		}
@@ -126,7 +128,7 @@ func (s *Store) UpdatePair(ctx context.Context, app, mine, theirs string, max in
 				}
 			}
 		}
-		if err := s.putNotices(ctx, t, ns); err != nil {
+		if copies, err = s.putNotices(ctx, t, ns); err != nil {
 			return err
 		}
 		if p.Friends() == were {
@@ -139,6 +141,10 @@ func (s *Store) UpdatePair(ctx context.Context, app, mine, theirs string, max in
 		}
 		return nil
 	})
+	if err == nil {
+		s.tellCopied(copies)
+	}
+	return err
 }
 
 // lockAccounts makes changes of two accounts wait for each other: rows that are

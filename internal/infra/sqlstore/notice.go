@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/notice"
 )
 
@@ -15,7 +16,7 @@ const maxNotices = 5000
 
 // PutNotices stores notifications in one transaction.
 func (s *Store) PutNotices(ctx context.Context, ns []*notice.Notice) error {
-	if !slices.ContainsFunc(ns, stored) {
+	if !slices.ContainsFunc(ns, func(n *notice.Notice) bool { return stored(n) || n.Copied() }) {
 		return nil
 	}
 	for _, n := range ns { // outside the transaction: see appNo
@@ -23,26 +24,41 @@ func (s *Store) PutNotices(ctx context.Context, ns []*notice.Notice) error {
 			return err
 		}
 	}
-	return s.write(ctx, func(ctx context.Context, t tx) error { return s.putNotices(ctx, t, ns) })
+	var copies []*eventcopy.Copy
+	err := s.write(ctx, func(ctx context.Context, t tx) (err error) {
+		copies, err = s.putNotices(ctx, t, ns)
+		return err
+	})
+	if err == nil {
+		s.tellCopied(copies)
+	}
+	return err
 }
 
 func stored(n *notice.Notice) bool { return !n.Flags.Has(notice.NoOffline) }
 
 // putNotices stores those notifications that must survive, inside the
-// transaction of the change they tell of. They have their ids; the caller has
-// asked appNo for their apps.
-func (s *Store) putNotices(ctx context.Context, t tx, ns []*notice.Notice) error {
+// transaction of the change they tell of, and what the app's server is told of
+// them: the caller calls tellCopied with it after the commit. They have their
+// ids; the caller has asked appNo for their apps.
+func (s *Store) putNotices(ctx context.Context, t tx, ns []*notice.Notice) (copies []*eventcopy.Copy, err error) {
 	keep := make([]*notice.Notice, 0, len(ns))
 	for _, n := range ns {
 		if stored(n) {
 			keep = append(keep, n)
 		}
+		if c := n.Copy(); c != nil {
+			copies = append(copies, c)
+		}
+	}
+	if err := s.putCopies(ctx, t, copies); err != nil {
+		return nil, err
 	}
 	// Key order: two transactions for the same receivers must not deadlock.
 	slices.SortFunc(keep, func(a, b *notice.Notice) int {
 		return cmp.Or(strings.Compare(a.App, b.App), strings.Compare(a.Receiver, b.Receiver), cmp.Compare(a.ID, b.ID))
 	})
-	err := inChunks(keep, func(part []*notice.Notice) error {
+	err = inChunks(keep, func(part []*notice.Notice) error {
 		args := make([]any, 0, 6*len(part))
 		for _, n := range part {
 			no, err := s.appNo(ctx, n.App)
@@ -55,7 +71,7 @@ func (s *Store) putNotices(ctx context.Context, t tx, ns []*notice.Notice) error
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, n := range keep {
 		// Now and then: a few rows too many do no harm. A prime, because the low
@@ -65,15 +81,15 @@ func (s *Store) putNotices(ctx context.Context, t tx, ns []*notice.Notice) error
 		}
 		no, err := s.appNo(ctx, n.App)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		_, err = t.exec(ctx, `DELETE FROM notice WHERE app = $1 AND accid = $2 AND id <=
 			(SELECT id FROM notice WHERE app = $3 AND accid = $4 ORDER BY id DESC LIMIT 1 OFFSET `+itoa(maxNotices)+`)`, no, n.Receiver, no, n.Receiver)
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return copies, nil
 }
 
 // Notices returns an account's notifications with id > after, newest first.

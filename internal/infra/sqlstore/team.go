@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/team"
 )
@@ -32,6 +33,7 @@ func (s *Store) ChangeTeam(ctx context.Context, app string, conv im.ConvKey, nam
 	}
 	named = slices.Compact(slices.Sorted(slices.Values(named)))
 	var done *team.Change
+	var copies []*eventcopy.Copy
 	run := func(ctx context.Context, t tx) error {
 		done = nil
 		w := &teamWrite{s: s, t: t, app: app, no: no, conv: conv, kind: kindOf(conv), nowMs: s.clock.NowMs()}
@@ -46,12 +48,13 @@ func (s *Store) ChangeTeam(ctx context.Context, app string, conv im.ConvKey, nam
 		if err := w.apply(ctx, v, c); err != nil {
 			return err
 		}
-		done = c
+		done, copies = c, w.copies
 		return nil
 	}
 	return s.committerOf(app, conv).doThen(ctx, run, func() {
 		if done != nil {
 			published(done)
+			s.tellCopied(copies)
 		}
 	})
 }
@@ -90,6 +93,8 @@ type teamWrite struct {
 	conv  im.ConvKey
 	kind  team.Kind
 	nowMs int64
+
+	copies []*eventcopy.Copy
 }
 
 func (w *teamWrite) view(ctx context.Context, named []string, needs team.Needs) (*team.View, error) {
@@ -185,6 +190,16 @@ func (w *teamWrite) more(ctx context.Context, v *team.View, needs team.Needs) (e
 			return err
 		}
 	}
+	if needs.Heads {
+		if v.Heads, err = w.names(ctx, `role <> 0`, ``); err != nil {
+			return err
+		}
+	}
+	if needs.Roster && (v.Team == nil || v.Team.MemberNum <= team.CopiedMembers) {
+		if v.Roster, err = w.names(ctx, `1 = 1`, ` LIMIT `+itoa(team.CopiedMembers)); err != nil {
+			return err
+		}
+	}
 	if needs.Heir {
 		rows, err := w.t.query(ctx, `SELECT `+teamMemberColumns+` FROM team_member WHERE app = $1 AND conv = $2 AND valid = 1 AND role <> 1 ORDER BY join_time LIMIT 1`, w.no, string(w.conv))
 		if err != nil {
@@ -199,6 +214,23 @@ func (w *teamWrite) more(ctx context.Context, v *team.View, needs team.Needs) (e
 		}
 	}
 	return nil
+}
+
+// names returns present members by join time.
+func (w *teamWrite) names(ctx context.Context, which, limit string) (out []string, err error) {
+	rows, err := w.t.query(ctx, `SELECT accid FROM team_member WHERE app = $1 AND conv = $2 AND valid = 1 AND `+which+` ORDER BY join_time`+limit, w.no, string(w.conv))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var accid string
+		if err := rows.Scan(&accid); err != nil {
+			return nil, err
+		}
+		out = append(out, accid)
+	}
+	return out, rows.Err()
 }
 
 func (w *teamWrite) count(ctx context.Context, query string, args ...any) (n int64, err error) {
@@ -227,7 +259,13 @@ func (w *teamWrite) apply(ctx context.Context, v *team.View, c *team.Change) err
 		if err := b.write(ctx, w.t); err != nil {
 			return err
 		}
+		w.copies = b.copies
 	}
+	told, err := w.s.putNotices(ctx, w.t, c.Notices)
+	if err != nil {
+		return err
+	}
+	w.copies = append(w.copies, told...)
 	write := map[string]*team.Member{}
 	for _, m := range c.Members {
 		write[m.Accid] = m

@@ -6,7 +6,13 @@ import (
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/im"
 	"hongyan/internal/im/eventcopy"
+	"hongyan/internal/im/notice"
 )
+
+// copyFacts is what copies of notifications tell of their sender.
+func copyFacts(s *gateway.Session) notice.CopyFacts {
+	return notice.CopyFacts{ClientType: s.Login().Device.ClientType, Peer: peerOf(s)}
+}
 
 // loginCopy is the body of events 2 and 3 (docs/api/copy.md section 4).
 type loginCopy struct {

@@ -66,7 +66,7 @@ func (p *Product) askFriend(ctx context.Context, s *gateway.Session, req *nimwir
 	if err := p.askAboutFriend(ctx, s, askAddFriend, req.Account, int64(req.Type), req.Ps); err != nil {
 		return nil, err
 	}
-	return nil, p.c.Friends.Ask(ctx, friend.Request{App: s.App(), From: s.Accid(), To: req.Account, Kind: friend.Kind(req.Type), Greeting: req.Ps, Origin: s.ID})
+	return nil, p.c.Friends.Ask(ctx, friend.Request{App: s.App(), From: s.Accid(), To: req.Account, Kind: friend.Kind(req.Type), Greeting: req.Ps, Origin: s.ID, Copy: copyFacts(s)})
 }
 
 // deleteFriend is 12-2.
@@ -74,7 +74,7 @@ func (p *Product) deleteFriend(ctx context.Context, s *gateway.Session, req *nim
 	if err := p.askAboutFriend(ctx, s, askDeleteFriend, req.Account, 0, ""); err != nil {
 		return nil, err
 	}
-	return nil, p.c.Friends.Delete(ctx, s.App(), s.Accid(), req.Account, req.DelFriendParams.DelAlias.Bool(), s.ID)
+	return nil, p.c.Friends.Delete(ctx, s.App(), s.Accid(), req.Account, req.DelFriendParams.DelAlias.Bool(), s.ID, copyFacts(s))
 }
 
 // updateFriend is 12-3: only the given fields change, an empty one is cleared.

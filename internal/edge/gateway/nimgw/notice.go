@@ -37,7 +37,7 @@ func (p *Product) sendSuperTeamCustom(ctx context.Context, s *gateway.Session, r
 
 func (p *Product) custom(ctx context.Context, s *gateway.Session, n notice.Notice) error {
 	n.From, n.Origin = s.Accid(), s.ID
-	return p.c.CustomNotices.Send(ctx, notice.Custom{App: s.App(), Notice: n})
+	return p.c.CustomNotices.Send(ctx, notice.Custom{App: s.App(), Notice: n, Copy: copyFacts(s)})
 }
 
 // customFrom takes what a sender may choose. Without tag 7 only who is online

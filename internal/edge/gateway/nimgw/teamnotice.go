@@ -162,29 +162,27 @@ func flag(b bool) int64 {
 	return 0
 }
 
-// TeamNotify sends the system notifications of teams, types 0 to 3, and of super
+// TeamNotify encodes the system notifications of teams, types 0 to 3, and of super
 // teams, 15 to 18 (docs/protocol/nim-social.md section 8).
-func TeamNotify(notices *notice.Service) func(context.Context, team.Notify) error {
-	return func(ctx context.Context, n team.Notify) error {
-		types := [...]notice.Type{notice.ApplyTeam, notice.RejectTeamApply, notice.TeamInvite, notice.RejectTeamInvite}
-		if n.Team.Kind == team.Super {
-			types = [...]notice.Type{notice.ApplySuperTeam, notice.RejectSuperTeamApply, notice.SuperTeamInvite, notice.RejectSuperTeamInvite}
-		}
-		attach := ""
-		if n.Type == team.NotifyInvite || n.Type == team.NotifyApplyRejected {
-			w := tinfo(n.Team)
-			b := w.AppendProperty([]byte(`{"tinfo":`))
-			if n.Attach != nil {
-				b = wire.AppendString(append(b, `,"attach":`...), *n.Attach)
-			}
-			attach = string(append(b, '}'))
-		}
-		out := make([]*notice.Notice, len(n.To))
-		for i, to := range n.To {
-			out[i] = &notice.Notice{App: n.App, Receiver: to, Type: types[n.Type], To: strconv.FormatInt(n.Team.TID, 10), From: n.From, Content: n.Text, Attach: attach}
-		}
-		return notices.Send(ctx, out...)
+func TeamNotify(n team.Notify) []*notice.Notice {
+	types := [...]notice.Type{notice.ApplyTeam, notice.RejectTeamApply, notice.TeamInvite, notice.RejectTeamInvite}
+	if n.Team.Kind == team.Super {
+		types = [...]notice.Type{notice.ApplySuperTeam, notice.RejectSuperTeamApply, notice.SuperTeamInvite, notice.RejectSuperTeamInvite}
 	}
+	attach := ""
+	if n.Type == team.NotifyInvite || n.Type == team.NotifyApplyRejected {
+		w := tinfo(n.Team)
+		b := w.AppendProperty([]byte(`{"tinfo":`))
+		if n.Attach != nil {
+			b = wire.AppendString(append(b, `,"attach":`...), *n.Attach)
+		}
+		attach = string(append(b, '}'))
+	}
+	out := make([]*notice.Notice, len(n.To))
+	for i, to := range n.To {
+		out[i] = &notice.Notice{App: n.App, Receiver: to, Type: types[n.Type], To: strconv.FormatInt(n.Team.TID, 10), From: n.From, Content: n.Text, Attach: attach}
+	}
+	return out
 }
 
 // teamEvents are the events of teams and super teams.
