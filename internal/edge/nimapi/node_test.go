@@ -79,8 +79,8 @@ func newNode(t *testing.T) *node {
 	n.friends = friend.New(store, n.accounts, notices, b, clock)
 	n.messages.WithRelations(n.friends)
 	n.presence = presence.NewDirectory(0, clock)
-	n.teams = team.New(team.Config{Store: store, Accounts: n.accounts, Messages: n.messages, Bus: b, Clock: clock, IDs: store.IDs(), Log: log,
-		Attach: noteText, Notify: n.teamNotify})
+	n.teams = team.New(team.Config{Store: store, Accounts: n.accounts, Messages: n.messages, Bus: b, Clock: clock, IDs: store.IDs(),
+		Attach: noteText, Notices: notices, Notify: n.teamNotify})
 	n.messages.SetGate(n.teams)
 	n.messages.SetTeams(n.teams.ForMessages())
 	n.signaling = signaling.New(signaling.Config{Store: store, Accounts: n.accounts, Directory: n.presence, Bus: b, Clock: clock, NextID: store.IDs().Next})
@@ -196,7 +196,7 @@ func noteText(n *team.Notification) string {
 }
 
 // teamNotify keeps the system notifications of teams.
-func (n *node) teamNotify(_ context.Context, t team.Notify) error {
+func (n *node) teamNotify(t team.Notify) []*notice.Notice {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.asked = append(n.asked, fmt.Sprint(int(t.Type), " ", t.From, " > ", strings.Join(t.To, " "), ": ", t.Text))

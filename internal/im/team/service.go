@@ -267,6 +267,9 @@ func (e *edit) tell(n Notify) {
 	}
 	n.App, n.Team, n.From = e.who.App.Key, e.Team, e.who.Accid
 	list := e.s.c.Notify(n)
+	if len(list) == 0 {
+		return
+	}
 	e.s.c.Notices.Prepare(list...)
 	f := notice.CopyFacts{ClientType: e.who.ClientType, Peer: e.who.Peer, Members: e.named()}
 	if n.Type == NotifyInvite {
