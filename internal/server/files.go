@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"hongyan/internal/edge/filegw"
 	"hongyan/internal/im/file"
 	"hongyan/internal/infra/blobstore"
@@ -30,6 +32,15 @@ func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public strin
 	s.health.AddCheck("blob store", blobs.Ping)
 	s.files = files{blobs: blobs, service: svc, handler: filegw.New(filegw.Config{Files: svc, Media: thumb.Studio{}, Log: s.log})}
 	return nil
+}
+
+// newRoundTrip makes the histogram of what clients measure (setting
+// latency_probe).
+func newRoundTrip(registry *prometheus.Registry) func(time.Duration) {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "hongyan_client_round_trip_seconds",
+		Help: "Time from a push to the client's answer, as measured by 6-31 and 6-32.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)})
+	registry.MustRegister(h)
+	return func(d time.Duration) { h.Observe(d.Seconds()) }
 }
 
 // compose declares the clean-up; the blob store is closed after it and after

@@ -466,7 +466,19 @@ func TestDownloadTokens(t *testing.T) {
 	}
 	two, _ := b.apps.Get("two")
 	foreign, _ := b.files.DownloadToken(two, "alice")
+	theirs, _, err := b.files.URLTokens(two, "alice", []string{"https://x/nos/" + object})
+	if err != nil {
+		t.Fatal(err)
+	}
 	g := b.grant(file.Ask{})
+	own := file.Ask{Accid: "alice"}
+	open, err := b.files.Grant(two, own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := b.form("text/plain", "x-nos-token="+open.Token, "@file=open"); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
 	get := func(object, token, key, uid string) int {
 		q := url.Values{"nim-mixstore-ctoken": {token}, "appKey": {key}, "uid": {uid}}
 		return b.do("GET", "/nos/"+object+"?"+q.Encode(), nil, nil).status
@@ -485,13 +497,38 @@ func TestDownloadTokens(t *testing.T) {
 		"other app key": {object, all, "two", "alice", 403},
 		"foreign":       {object, foreign, "two", "alice", 403},
 		"upload token":  {object, g.Token, "one", "alice", 403},
+
+		"foreign, with the key of the file's app": {object, foreign, "one", "alice", 403},
+		"foreign, for this very URL":              {object, theirs[0], "two", "alice", 403},
+		"the same with our key":                   {object, theirs[0], "one", "alice", 403},
+		"no account":                              {object, all, "one", "", 403},
+		"no app key":                              {object, all, "", "alice", 403},
+		"one, doubled name":                       {object, "nim-mixstore-ctoken=" + one[0], "one", "alice", 200},
+		"one, other account":                      {object, one[0], "one", "bob", 403},
+		"doubled twice":                           {object, "nim-mixstore-ctoken=nim-mixstore-ctoken=" + all, "one", "alice", 403},
+		"account in capitals":                     {object, all, "one", "ALICE", 200},
+		"a file of an app without protection":     {open.Object, "", "", "", 200},
+		"the same with a foreign token":           {open.Object, all, "one", "alice", 200},
 	} {
 		if got := get(c.object, c.token, c.key, c.uid); got != c.want {
 			t.Errorf("%s: %d", name, got)
 		}
 	}
-	if a := b.do("GET", "/nos/"+object+"?imageInfo", nil, nil); a.status != 403 {
-		t.Errorf("imageInfo without a token: %d", a.status)
+	// The query as the original's page writes it, with the name twice and nothing escaped.
+	for _, value := range []string{"nim-mixstore-ctoken=" + all, all} {
+		if a := b.do("GET", "/"+object+"?nim-mixstore-ctoken="+value+"&appKey=one&uid=alice", nil, nil); a.status != 200 || a.body != "secret" {
+			t.Errorf("%s: %d", value, a.status)
+		}
+	}
+	for _, query := range []string{"", "?imageInfo", "?vinfo", "?imageView&thumbnail=1x1", "?vframe&offset=0", "?audioTrans&type=mp3", "?download=x", "?token=undefined"} {
+		for _, method := range []string{"GET", "HEAD"} {
+			if a := b.do(method, "/nos/"+object+query, nil, nil); a.status != 403 {
+				t.Errorf("%s %s without a token: %d", method, query, a.status)
+			}
+		}
+	}
+	if a := b.do("GET", "/nos/"+open.Object+"?token=undefined", nil, nil); a.status != 200 {
+		t.Errorf("the parameter of 10.8.1 without protection: %d", a.status)
 	}
 	b.clock.Advance(2 * time.Minute)
 	if got := get(object, all, "one", "alice"); got != 403 {

@@ -58,6 +58,15 @@ func TestParseSettings(t *testing.T) {
 		name, setting, value string
 		ok                   bool
 	}{
+		{"a CDN", "cdn_domain", "cdn.example.com", true},
+		{"a CDN with port and path", "cdn_domain", "cdn.example.com:8443/im", true},
+		{"no CDN", "cdn_domain", "", true},
+		{"a CDN with a scheme", "cdn_domain", "https://cdn.example.com", false},
+		{"a CDN with a query", "cdn_domain", "cdn.example.com?x", false},
+		{"a CDN with a slash at the end", "cdn_domain", "cdn.example.com/", false},
+		{"a CDN without a dot", "cdn_domain", "cdn", false},
+		{"a CDN with a user", "cdn_domain", "a@cdn.example.com", false},
+		{"a CDN with a placeholder", "cdn_domain", "cdn.example.com/{object}", false},
 		{"number", "text_limit", "10", true},
 		{"number with spaces", "text_limit", " 10 ", true},
 		{"number too small", "text_limit", "0", false},

@@ -82,6 +82,8 @@ type Settings struct {
 	FileAccountQuota    int64            // MiB, 0 = no limit
 	FileScenes          map[string]int64 // life of files by scene, in s
 	FileJobs            string           // friday, now
+	CDNDomain           string           // HOST[:PORT][/PATH] that downloads are told to use; "" = this server
+	LatencyProbe        bool
 	MixedStorage        string
 	EasemobRegistration string
 	Moderation          string
@@ -227,6 +229,8 @@ func settingTable() []Setting {
 		{"file_account_quota", "0", "MiB", "what the files of one account may take; 0 = no limit", num(func(s *Settings) *int64 { return &s.FileAccountQuota }, 0, 1<<40)},
 		{"file_scenes", "", "list", "life of files by scene: SCENE=SECONDS,...; at least 86400; scenes that are not named keep files for ever", scenes},
 		{"file_jobs", "friday", "friday, now", "when job/nos/del deletes: on Friday of the following week, or at once", oneOf(func(s *Settings) *string { return &s.FileJobs }, "friday", "now")},
+		{"cdn_domain", "", "HOST[:PORT][/PATH]", "a CDN in front of downloads: file URLs name it instead of this server", cdnDomain},
+		{"latency_probe", "false", "true, false", "ask clients for a time measurement after their sync (6-31; SDK 0.17.2 answers)", flag(func(s *Settings) *bool { return &s.LatencyProbe })},
 		{"mixed_storage", "off", "off, s3", "second storage provider of the SDKs", oneOf(func(s *Settings) *string { return &s.MixedStorage }, "off", "s3")},
 		{"easemob_registration", "authorised", "authorised, open", "who may register through the Easemob API", oneOf(func(s *Settings) *string { return &s.EasemobRegistration }, "authorised", "open")},
 		{"moderation", "off", "off, local", "word filter", oneOf(func(s *Settings) *string { return &s.Moderation }, "off", "local")},
@@ -364,6 +368,19 @@ func scenes(s *Settings, v string) error {
 		m[name] = n
 	}
 	s.FileScenes = m
+	return nil
+}
+
+// cdnDomain takes what goes into https://{host}/{object} of a client: no scheme,
+// no query, nothing that would end the host.
+func cdnDomain(s *Settings, v string) error {
+	if v != "" {
+		u, err := url.Parse("https://" + v)
+		if err != nil || u.Host == "" || u.Host+u.EscapedPath() != v || u.User != nil || strings.HasSuffix(v, "/") || strings.ContainsAny(v, "?#\\%") || !strings.Contains(u.Hostname(), ".") {
+			return fmt.Errorf("a host with a dot, HOST[:PORT][/PATH] without a scheme")
+		}
+	}
+	s.CDNDomain = v
 	return nil
 }
 

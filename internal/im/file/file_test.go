@@ -336,3 +336,34 @@ func FuzzFillReturnBody(f *testing.F) {
 		}
 	})
 }
+
+func TestOriginURL(t *testing.T) {
+	a := testApp(t, nil)
+	a.Overrides = map[string]string{"cdn_domain": "cdn.example.com/x"}
+	apps := app.New(appRows{a}, time.Now)
+	if err := apps.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	object := a.Key + "." + strings.Repeat("ab", 16)
+	r := &rows{files: map[string]*File{object: {App: a.Key, Object: object, Done: true}}}
+	s := New(Config{Store: r, Apps: apps, Clock: time.Now, Key: []byte("k"), Host: "im.example.com/nos"})
+	if got := s.Link(a, object); got != "https://cdn.example.com/x/"+object {
+		t.Errorf("link %s", got)
+	}
+	origin, unknown := "https://im.example.com/nos/"+object, "https://x/app-1."+strings.Repeat("00", 16)
+	for _, c := range []struct {
+		name, url, want string
+		app             *app.App
+	}{
+		{"short", "https://s.example.com/" + object + "?_im_url=1", origin, a},
+		{"of a CDN", s.Link(a, object), origin, a},
+		{"asked by another app", s.Link(a, object), s.Link(a, object), &app.App{Key: "two"}},
+		{"not there", unknown, unknown, a},
+		{"something else", "https://x/y?_im_url=1", "https://x/y?_im_url=1", a},
+		{"empty", "", "", a},
+	} {
+		if got := s.OriginURL(t.Context(), c.app, c.url); got != c.want {
+			t.Errorf("%s: %s", c.name, got)
+		}
+	}
+}

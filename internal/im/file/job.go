@@ -56,5 +56,5 @@ func (s *Service) Put(ctx context.Context, a *app.App, u Upload) (string, error)
 	if err != nil {
 		return "", err
 	}
-	return s.URL(f.Object), nil
+	return s.Link(a, f.Object), nil
 }

@@ -56,8 +56,38 @@ func New(c Config) *Service {
 // Host is what `{host}` of a client's URL template becomes: HOST:PORT/PATH.
 func (s *Service) Host() string { return s.host }
 
-// URL is where an object is read.
+// URL is where an object is read from this server.
 func (s *Service) URL(object string) string { return "https://" + s.host + "/" + object }
+
+// HostOf is what an app's clients are told to read from: its CDN, or this server.
+func (s *Service) HostOf(a *app.App) string {
+	if a.Settings.CDNDomain != "" {
+		return a.Settings.CDNDomain
+	}
+	return s.host
+}
+
+// Link is the URL of an object that an app and its clients get.
+func (s *Service) Link(a *app.App, object string) string {
+	return "https://" + s.HostOf(a) + "/" + object
+}
+
+// maxURL is the longest URL that is looked at, in bytes.
+const maxURL = 4096
+
+// OriginURL turns a short URL, or one of a CDN, into that of the object on this
+// server. Every other URL is its own: an error would break the client's message
+// (docs/protocol/storage.md section 3.3).
+func (s *Service) OriginURL(ctx context.Context, a *app.App, url string) string {
+	object := objectInURL(url)
+	if len(url) > maxURL || AppOf(object) != a.Key {
+		return url
+	}
+	if _, _, err := s.Find(ctx, object); err != nil {
+		return url
+	}
+	return s.URL(object)
+}
 
 // turn serialises the uploads of one object: a repetition can arrive while the
 // timed-out original is still being read (docs/protocol/storage.md section 5.1).

@@ -23,7 +23,6 @@ func (p *Product) fileRows() []gateway.Row {
 		gateway.Handle(nimwire.GetNosCdnHost, p.cdnHost),
 		gateway.Handle(nimwire.GetGrayscaleConfig, p.grayscale),
 		gateway.Handle(nimwire.GetOriginUrl, p.originURL),
-		gateway.Handle(nimwire.UploadDetect, p.uploadDetect),
 	}
 	if p.c.Files == nil {
 		return rows
@@ -36,14 +35,15 @@ func (p *Product) fileRows() []gateway.Row {
 	)
 }
 
-// cdnHost is 6-26: the host of downloads, so that a client needs no setting for
-// it. Element 0 must be there (docs/protocol/nim-core.md rule 7).
-func (p *Product) cdnHost(context.Context, *gateway.Session, *gateway.None) (*nimwire.GetNosCdnHostResponse, error) {
+// cdnHost is 6-26: the host of downloads, the app's CDN or this server, so that
+// a client needs no setting for it. Element 0 must be there
+// (docs/protocol/nim-core.md rule 7).
+func (p *Product) cdnHost(_ context.Context, s *gateway.Session, _ *gateway.None) (*nimwire.GetNosCdnHostResponse, error) {
 	if p.c.Files == nil {
 		return &nimwire.GetNosCdnHostResponse{NosConfigTag: &nimwire.NosConfig{Expire: wire.Int(0)}}, nil
 	}
 	return &nimwire.GetNosCdnHostResponse{NosConfigTag: &nimwire.NosConfig{
-		Bucket: wire.Str(file.Bucket), CdnDomain: wire.Str(p.c.Files.Host()), Expire: wire.Int(storageTTL), ObjectNamePrefix: wire.Str(""),
+		Bucket: wire.Str(file.Bucket), CdnDomain: wire.Str(p.c.Files.HostOf(s.App())), Expire: wire.Int(storageTTL), ObjectNamePrefix: wire.Str(""),
 	}}, nil
 }
 
@@ -75,17 +75,15 @@ func (p *Product) nosToken(_ context.Context, s *gateway.Session, req *nimwire.G
 	}}, nil
 }
 
-// originURL is 6-22. We hand out no short URLs, so every URL is its own; an
-// error would break the client's message (section 3.3).
-func (p *Product) originURL(_ context.Context, _ *gateway.Session, req *nimwire.GetOriginUrlRequest) (*nimwire.GetOriginUrlResponse, error) {
+// originURL is 6-22. It never fails: an error would break the client's message
+// (section 3.3).
+func (p *Product) originURL(ctx context.Context, s *gateway.Session, req *nimwire.GetOriginUrlRequest) (*nimwire.GetOriginUrlResponse, error) {
 	u := req.NosSafeUrlTag.SafeUrl
-	return &nimwire.GetOriginUrlResponse{NosSafeUrlTag: &nimwire.NosSafeUrl{SafeUrl: u, OriginUrl: u}}, nil
-}
-
-// uploadDetect is 6-32, times of a probe that this server never asks for
-// (section 3.9). Nothing is answered.
-func (p *Product) uploadDetect(context.Context, *gateway.Session, *nimwire.UploadDetectRequest) (*gateway.None, error) {
-	return nil, nil
+	origin := u
+	if p.c.Files != nil {
+		origin = wire.Str(p.c.Files.OriginURL(ctx, s.App(), u.String()))
+	}
+	return &nimwire.GetOriginUrlResponse{NosSafeUrlTag: &nimwire.NosSafeUrl{SafeUrl: u, OriginUrl: origin}}, nil
 }
 
 // nosPolicy is what clients read of a provider's policy (section 8.1).
@@ -114,8 +112,11 @@ type nosPolicy struct {
 // mixPolicy is 6-28. It never fails: the SDK would repeat at once. This server
 // is the only provider.
 func (p *Product) mixPolicy(_ context.Context, s *gateway.Session, _ *nimwire.GetMixStorePolicyRequest) (*nimwire.GetMixStorePolicyResponse, error) {
-	host := p.c.Files.Host()
+	host, own := p.c.Files.HostOf(s.App()), p.c.Files.Host()
 	n := nosPolicy{Priority: 1, DLCDN: host, DLCDNs: []string{host}, CDNSchema: "https://{cdnDomain}/{objectName}"}
+	if own != host { // messages from before the CDN, and short URLs that were resolved
+		n.DLCDNs = append(n.DLCDNs, own)
+	}
 	n.UploadConfig.URLs = []string{}
 	n.UploadConfig.Retry.Retry, n.UploadConfig.Retry.Circuit = 2, 60
 	n.Auth.PolicyType = "-1"

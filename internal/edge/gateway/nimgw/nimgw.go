@@ -8,6 +8,7 @@ package nimgw
 
 import (
 	"log/slog"
+	"time"
 
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/wire"
@@ -57,6 +58,8 @@ type Config struct {
 	LinkAddr      string // host:port that SDKs connect to
 
 	Files *file.Service // nil = files are not served
+
+	RoundTrip func(time.Duration) // takes the measurements of clients; nil = nobody
 }
 
 // Product implements gateway.Product for NIM.
@@ -151,7 +154,7 @@ func (p *Product) table() []gateway.Row {
 	}
 	for _, more := range [][]gateway.Row{
 		p.friendRows(), p.noticeRows(), p.teamRows(), p.superTeamRows(), p.messageRows(), p.sessionRows(),
-		p.subscriptionRows(), p.signalingRows(), p.deviceRows(), p.fileRows(),
+		p.subscriptionRows(), p.signalingRows(), p.deviceRows(), p.fileRows(), p.detectRows(),
 	} {
 		rows = append(rows, more...)
 	}

@@ -29,6 +29,7 @@ func (p *Product) sync(ctx context.Context, s *gateway.Session, req *nimwire.Syn
 	// and nothing goes on without (docs/protocol/nim-core.md rule 10).
 	s.GoLive(r.contained, r.offline, func() {
 		reply(&nimwire.SyncResponse{Timetag: r.startMs}, err)
+		p.detect(s)
 	})
 	return nil
 }
