@@ -66,6 +66,16 @@ func (k ConvKey) Peer(accid string) string {
 	}
 }
 
+// Pair returns the two accounts of a p2p conversation, "" if k is none.
+func (k ConvKey) Pair() (a, b string) {
+	rest, ok := strings.CutPrefix(string(k), "p|")
+	if !ok {
+		return "", ""
+	}
+	a, b, _ = strings.Cut(rest, "|")
+	return a, b
+}
+
 // TID returns the team id of a team or super-team conversation, 0 for p2p.
 func (k ConvKey) TID() int64 {
 	if k.Scene() == SceneP2P || len(k) < 3 {

@@ -72,8 +72,33 @@ func (g *IDs) Node() int { return int(g.node) }
 // IDNode returns the node number inside an id.
 func IDNode(id int64) int { return int(id >> idSeqBits & MaxNode) }
 
+// oldestMs is the first moment that ids can tell of, 2014-01-01 UTC. Messages
+// that were moved here from another server may be older than the epoch: each
+// millisecond before it has one id, and all of these fit into the ids of the
+// first day of 2024, on which no server gave any.
+const oldestMs = 1388534400000
+
 // IDTimeMs returns the creation time inside an id, in ms since 1970.
-func IDTimeMs(id int64) int64 { return id>>(idNodeBits+idSeqBits) + idEpochMs }
+func IDTimeMs(id int64) int64 {
+	if id < idEpochMs-oldestMs {
+		return oldestMs + id
+	}
+	return id>>(idNodeBits+idSeqBits) + idEpochMs
+}
 
 // FirstIDAt returns the smallest id of a moment given in ms since 1970.
-func FirstIDAt(ms int64) int64 { return (ms - idEpochMs) << (idNodeBits + idSeqBits) }
+func FirstIDAt(ms int64) int64 {
+	if ms < idEpochMs {
+		return max(0, ms-oldestMs)
+	}
+	return (ms - idEpochMs) << (idNodeBits + idSeqBits)
+}
+
+// MovedID returns the first id for a message of another time than now, as this
+// node would have given it then. The caller checks that nobody has it.
+func (g *IDs) MovedID(ms int64) int64 {
+	if ms < idEpochMs {
+		return max(1, FirstIDAt(ms))
+	}
+	return FirstIDAt(ms) | g.node<<idSeqBits
+}

@@ -188,3 +188,27 @@ func TestIDsFitIntoAFloat(t *testing.T) {
 		}
 	}
 }
+
+// What was moved here may be older than the ids: those times have ids too, in
+// order and below all others.
+func TestIDsOfMovedMessages(t *testing.T) {
+	g := im.NewIDs(3, time.Now)
+	var last int64
+	for _, at := range []string{"2014-01-01", "2014-01-02", "2019-06-30", "2023-12-31", "2024-01-02", "2026-01-01"} {
+		day, err := time.Parse(time.DateOnly, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := g.MovedID(day.UnixMilli())
+		if id <= last || id < im.FirstIDAt(day.UnixMilli()) {
+			t.Errorf("%s: id %d after %d", at, id, last)
+		}
+		if d := im.IDTimeMs(id) - day.UnixMilli(); d < 0 || d > 1 {
+			t.Errorf("%s: the id tells of %d ms later", at, d)
+		}
+		last = id
+	}
+	if id := g.MovedID(0); id < 1 {
+		t.Errorf("id %d of 1970", id)
+	}
+}

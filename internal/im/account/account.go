@@ -84,7 +84,7 @@ func (s *Service) Register(ctx context.Context, app, accid, token string, card C
 		return nil, "", im.Errorf(im.CodeBadParam, "accid: 1 to 32 characters of A-Z a-z 0-9 _ @ . -")
 	}
 	if token == "" {
-		token = newToken()
+		token = NewToken()
 	}
 	if utf8.RuneCountInString(token) > MaxToken {
 		return nil, "", im.Errorf(im.CodeBadParam, "token longer than %d characters", MaxToken)
@@ -108,7 +108,7 @@ func (s *Service) Register(ctx context.Context, app, accid, token string, card C
 // that are logged in stay (docs/api/server-v1.md section 12.1).
 func (s *Service) SetToken(ctx context.Context, app, accid, token string) (string, error) {
 	if token == "" {
-		token = newToken()
+		token = NewToken()
 	}
 	if utf8.RuneCountInString(token) > MaxToken {
 		return "", im.Errorf(im.CodeBadParam, "token longer than %d characters", MaxToken)

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"unicode/utf8"
 
 	"hongyan/internal/im"
 )
@@ -122,7 +123,17 @@ func (s *Service) tokenMatches(a *Account, token string) bool {
 	return subtle.ConstantTimeCompare([]byte(want), []byte(a.TokenHash)) == 1
 }
 
-func newToken() string {
+// TokenHash returns what is stored of a static token, for bulk writes beside
+// Register. Code 414: the token is too long.
+func (s *Service) TokenHash(app, accid, token string) (string, error) {
+	if utf8.RuneCountInString(token) > MaxToken {
+		return "", im.Errorf(im.CodeBadParam, "token longer than %d characters", MaxToken)
+	}
+	return s.hashToken(app, accid, token), nil
+}
+
+// NewToken returns a random token.
+func NewToken() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails since Go 1.24
 	return hex.EncodeToString(b)

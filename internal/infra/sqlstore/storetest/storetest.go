@@ -54,7 +54,8 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 		"files": testFiles, "files: usage": testFileUsage, "files: lists": testFileLists,
 
 		"outbox": testOutbox, "outbox: messages": testOutboxMessages, "outbox: leases": testOutboxLease, "outbox: logins": testOutboxLogins,
-		"words": testWords,
+		"words":            testWords,
+		"import: messages": testImportMessages, "import: teams": testImportTeam, "import: accounts": testImportAccounts, "import: ids": testImportIDs,
 
 		"notices": testNotices, "notices: tenants": testNoticeTenants, "notices: bound": testNoticeBound,
 		"friends": testFriends, "friends: refused": testFriendRefused, "friends: concurrent": testFriendsConcurrent, "relations": testRelations,
