@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,8 +56,9 @@ type node struct {
 	metrics   *prometheus.Registry
 	store     *sqlstore.Store
 
-	mu    sync.Mutex // guards asked
+	mu    sync.Mutex // guards asked and told
 	asked []string   // system notifications of teams, as teamNotify writes them
+	told  []team.Notify
 }
 
 func newNode(t *testing.T) *node {
@@ -80,7 +82,7 @@ func newNode(t *testing.T) *node {
 	n.messages.WithRelations(n.friends)
 	n.presence = presence.NewDirectory(0, clock)
 	n.teams = team.New(team.Config{Store: store, Accounts: n.accounts, Messages: n.messages, Bus: b, Clock: clock, IDs: store.IDs(),
-		Attach: noteText, Notices: notices, Notify: n.teamNotify})
+		Attach: n.note, Notices: notices, Notify: n.teamNotify})
 	n.messages.SetGate(n.teams)
 	n.messages.SetTeams(n.teams.ForMessages())
 	n.signaling = signaling.New(signaling.Config{Store: store, Accounts: n.accounts, Directory: n.presence, Bus: b, Clock: clock, NextID: store.IDs().Next})
@@ -199,6 +201,7 @@ func noteText(n *team.Notification) string {
 func (n *node) teamNotify(t team.Notify) []*notice.Notice {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.told = append(n.told, t)
 	n.asked = append(n.asked, fmt.Sprint(int(t.Type), " ", t.From, " > ", strings.Join(t.To, " "), ": ", t.Text))
 	return nil
 }
@@ -257,4 +260,38 @@ func gathered(t *testing.T, reg *prometheus.Registry) string {
 		}
 	}
 	return b.String()
+}
+
+// note is the content of a team's notification, without wire tags.
+func (n *node) note(t *team.Notification) string {
+	if t.Team.Kind == team.Super {
+		return noteText(t)
+	}
+	told := map[string]any{"id": t.ID, "name": t.Team.Name}
+	if t.Accids != nil {
+		told["ids"] = t.Accids
+	}
+	if t.Accid != "" {
+		told["accid"] = t.Accid
+	}
+	if t.Attach != nil {
+		told["attach"] = *t.Attach
+	}
+	if t.ID == team.NoteMuteMember {
+		told["mute"] = t.Mute
+	}
+	if t.Changed != nil && t.Changed.MuteType != nil {
+		told["muteType"] = *t.Changed.MuteType
+	}
+	b, err := json.Marshal(told)
+	if err != nil {
+		n.t.Error(err)
+	}
+	return string(b)
+}
+
+func (n *node) notifications() []team.Notify {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.told)
 }

@@ -3,35 +3,12 @@ package nimapi
 import (
 	"context"
 
-	"hongyan/internal/im/message"
 	"hongyan/internal/im/team"
 )
-
-// as makes who acts in a call: the app's server acts for a member, and may do
-// what that member may.
-func (c *Call) as(accid string) team.Actor {
-	return team.Actor{App: c.App, Accid: accid, ClientType: message.ClientTypeREST}
-}
 
 // superTeamID names a super team.
 type superTeamID struct {
 	TID int64 `form:"tid,required,max=128,min=1"`
-}
-
-// failedAccids names accounts that were left out of a call that succeeded for
-// the others.
-type failedAccids struct {
-	Accid []string `json:"accid"`
-	Msg   string   `json:"msg"`
-}
-
-// leftOut adds to an answer who was left out for being in too many teams; the
-// field is there only when there is somebody (docs/api/server-v1.md section 3).
-func leftOut(r Result, aborted []string) Result {
-	if len(aborted) == 0 {
-		return r
-	}
-	return append(r, Field{"faccid", failedAccids{Accid: aborted, Msg: "team count exceed"}})
 }
 
 // superTeamModes are the modes of a super team; nil leaves one as it is.
@@ -44,15 +21,6 @@ type superTeamModes struct {
 
 func (m *superTeamModes) put(u *team.Update) {
 	u.BeInviteMode, u.InviteMode, u.UpdateMode, u.ExtMode = wide(m.BeInvite), wide(m.Invite), wide(m.Info), wide(m.Custom)
-}
-
-// wide turns an optional parameter into the domain's kind of number.
-func wide(n *int) *int64 {
-	if n == nil {
-		return nil
-	}
-	v := int64(*n)
-	return &v
 }
 
 // superTeamLevel is the size of a super team whose creator names none.
@@ -124,7 +92,8 @@ func (a *API) superTeamKick(ctx context.Context, c *Call, p superTeamKickParams)
 	if _, err := a.mustExist(ctx, c.App.Key, append([]string{p.Owner}, p.Accids...)...); err != nil {
 		return nil, err
 	}
-	return nil, a.Teams.Remove(ctx, c.as(p.Owner), team.Super, p.TID, p.Accids)
+	_, err := a.Teams.Remove(ctx, c.as(p.Owner), team.Super, p.TID, p.Accids)
+	return nil, err
 }
 
 type superTeamLeaveParams struct {

@@ -62,6 +62,7 @@ const (
 	ReceiverNoSense // the receiver never sees it
 	Resent
 	PushNickSet // needPushNick was given explicitly as 1
+	NotLive     // not handed to those who are online
 )
 
 // Has says whether all bits of g are set.

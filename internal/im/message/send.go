@@ -162,7 +162,7 @@ func (s *Service) committed(batch []*Message) {
 			if m.Scene == im.SceneTeam { // super teams keep no delivery state
 				s.acks.add(m.App, m.From, m.Conv, m.Seq)
 			}
-			events = append(events, im.Event{Kind: im.EventMessage, App: m.App, Conv: m.Conv, Seq: m.Seq, ID: m.ID, Origin: m.origin, Body: Encode(m)})
+			events = append(events, im.Event{Kind: im.EventMessage, App: m.App, Conv: m.Conv, Seq: m.Seq, ID: m.ID, Origin: m.origin, Body: liveBody(m)})
 			continue
 		}
 		s.acks.add(m.App, m.From, m.Conv, m.Seq)
@@ -187,6 +187,14 @@ func bodyFor(m *Message, accid string, body []byte) []byte {
 	return body
 }
 
+// liveBody is what the members of a team get of m while they are online.
+func liveBody(m *Message) []byte {
+	if m.Flags.Has(NotLive) {
+		return nil
+	}
+	return Encode(m)
+}
+
 // Missed reads the messages of a conversation with numbers between after and
 // before, as the events that ev's receivers should have had.
 func (s *Service) Missed(ctx context.Context, ev im.Event, after, before int64) ([]im.Event, error) {
@@ -196,7 +204,7 @@ func (s *Service) Missed(ctx context.Context, ev im.Event, after, before int64) 
 	}
 	out := make([]im.Event, 0, len(msgs))
 	for _, m := range msgs {
-		body := Encode(m)
+		body := liveBody(m)
 		if ev.To != "" {
 			body = bodyFor(m, ev.To, body)
 		}

@@ -83,6 +83,12 @@ func (b *bed) make(c team.Creation, owner string, members ...string) *team.Team 
 	return t
 }
 
+func (b *bed) remove(t *team.Team, by, who string) {
+	b.Helper()
+	_, err := b.teams.Remove(b.ctx(), b.as(by), t.Kind, t.TID, []string{who})
+	b.ok(err)
+}
+
 func (b *bed) ok(err error) {
 	b.Helper()
 	if err != nil {

@@ -98,8 +98,11 @@ type Creation struct {
 	Fields Update // Name is needed
 	Accids []string
 	Text   string // of the invitations
-	// Direct adds the accounts without asking them, whatever beInviteMode says.
-	Direct bool
+	// Direct adds the accounts without asking them, Ask asks them first, whatever
+	// beInviteMode says.
+	Direct, Ask bool
+	// QuietOnline and QuietStored are those of the Team.
+	QuietOnline, QuietStored bool
 }
 
 // Create makes a team of which the actor is the owner. It returns the team and
@@ -135,7 +138,7 @@ func (s *Service) Create(ctx context.Context, who Actor, c Creation) (*Team, []s
 			return im.Errorf(im.CodeTooManyTeams, "too many teams")
 		}
 		t := &Team{App: who.App.Key, Kind: c.Kind, TID: tid, Type: c.Type, Owner: who.Accid, Valid: true, Level: maxMembers(set, c.Kind),
-			JoinMode: JoinVerify, CreatedMs: e.NowMs, MemberMs: e.NowMs}
+			JoinMode: JoinVerify, QuietOnline: c.QuietOnline, QuietStored: c.QuietStored, CreatedMs: e.NowMs, MemberMs: e.NowMs}
 		if c.Kind == Super {
 			t.Level = min(t.Level, largeSuperTeam)
 		}
@@ -148,7 +151,7 @@ func (s *Service) Create(ctx context.Context, who Actor, c Creation) (*Team, []s
 		}
 		e.Team, made = t, t
 		first := Step{Joined: []*Member{e.join(who.Accid, "", Owner)}}
-		direct := c.Direct || t.Type == Basic || t.BeInviteMode == ConsentNot
+		direct := c.Direct || t.Type == Basic || t.BeInviteMode == ConsentNot && !c.Ask
 		var added []string
 		for _, id := range others {
 			switch {
@@ -275,7 +278,7 @@ func (s *Service) UpdateInfo(ctx context.Context, who Actor, k Kind, tid int64, 
 			op      Op
 		}{
 			{u.Name != nil || u.Intro != nil || u.Announcement != nil || u.Avatar != nil, OpUpdateInfo},
-			{u.Ext != nil, OpUpdateExt},
+			{u.Ext != nil || u.ServerExt != nil, OpUpdateExt},
 			{u.JoinMode != nil || u.BeInviteMode != nil || u.InviteMode != nil || u.UpdateMode != nil || u.ExtMode != nil || u.Level != nil, OpUpdateModes},
 			{u.MuteType != nil, OpMuteTeam},
 		} {

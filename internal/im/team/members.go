@@ -18,8 +18,8 @@ type Invite struct {
 	Accids []string
 	Text   string
 	Attach *string
-	// Direct adds them without asking, whatever beInviteMode says.
-	Direct bool
+	// Direct adds them without asking, Ask asks them first, whatever beInviteMode says.
+	Direct, Ask bool
 }
 
 // Invite adds accounts to a team or asks them to join, by its mode (8-5).
@@ -60,7 +60,7 @@ func (s *Service) Invite(ctx context.Context, who Actor, k Kind, tid int64, in I
 		case e.Team.MemberNum+int64(len(fresh)) > e.Team.Level:
 			return im.Errorf(im.CodeTeamFull, "team is full")
 		}
-		out.Asked = e.Team.Type == Advanced && e.Team.BeInviteMode == ConsentNeeded && !in.Direct
+		out.Asked = e.Team.Type == Advanced && (e.Team.BeInviteMode == ConsentNeeded || in.Ask) && !in.Direct
 		var st Step
 		var added []string
 		for _, id := range fresh {
@@ -86,16 +86,18 @@ func (s *Service) Invite(ctx context.Context, who Actor, k Kind, tid int64, in I
 	return out, nil
 }
 
-// Remove takes members out (8-6). Who is no member is ignored.
-func (s *Service) Remove(ctx context.Context, who Actor, k Kind, tid int64, list []string) error {
+// Remove takes members out (8-6). Who is no member is ignored and returned; when
+// nobody is left, it is 804.
+func (s *Service) Remove(ctx context.Context, who Actor, k Kind, tid int64, list []string) (ignored []string, err error) {
 	ids, err := names(list, "", maxAccounts)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case len(ids) == 0:
-		return im.Errorf(im.CodeBadParam, "nobody to remove")
+		return nil, im.Errorf(im.CodeBadParam, "nobody to remove")
 	}
-	return s.change(ctx, who, k.Key(tid), ids, Needs{}, func(e *edit) error {
+	err = s.change(ctx, who, k.Key(tid), ids, Needs{}, func(e *edit) error {
+		ignored = nil
 		me, err := e.allowed(OpRemove)
 		if err != nil {
 			return err
@@ -105,6 +107,7 @@ func (s *Service) Remove(ctx context.Context, who Actor, k Kind, tid int64, list
 		for _, id := range ids {
 			m := e.valid(id)
 			if m == nil {
+				ignored = append(ignored, id)
 				continue
 			}
 			if !me.above(m) {
@@ -119,6 +122,10 @@ func (s *Service) Remove(ctx context.Context, who Actor, k Kind, tid int64, list
 		e.say(who.Accid, Notification{ID: NoteRemove, Accids: gone, Users: e.users(append(gone, who.Accid)...)}, st)
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return ignored, nil
 }
 
 // pending finds what waits for an answer: nil with 509 if there is nothing, 508
@@ -331,7 +338,8 @@ type MemberUpdate struct {
 }
 
 // UpdateMember changes a member's own data: the actor's own (8-19), or another
-// member's nick (8-20). It returns the member.
+// member's nick (8-20; the app's server may set its extension too). It returns
+// the member.
 func (s *Service) UpdateMember(ctx context.Context, who Actor, k Kind, tid int64, accid string, u MemberUpdate) (*Member, error) {
 	accid, ok := im.NormalizeAccid(accid)
 	if !ok {
@@ -362,8 +370,8 @@ func (s *Service) UpdateMember(ctx context.Context, who Actor, k Kind, tid int64
 			return errNotMember()
 		case op == OpNickOther && !me.above(m):
 			return errNoRight()
-		case op == OpNickOther && (u.Ext != nil || u.Bits != nil):
-			return im.Errorf(im.CodeBadParam, "only the nick of another member")
+		case op == OpNickOther && u.Bits != nil:
+			return im.Errorf(im.CodeBadParam, "reminders are the member's own")
 		}
 		if u.Nick != nil {
 			m.Nick = *u.Nick

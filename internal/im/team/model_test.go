@@ -101,7 +101,7 @@ func (b *bed) step(r *rapid.T, m *model, tm *team.Team, people []string, i int) 
 		_, err := b.teams.Invite(b.ctx(), b.as(who), tm.Kind, tm.TID, team.Invite{Accids: []string{other}, Direct: true})
 		check(err, m.members[who] && !m.members[other], func() { m.members[other] = true })
 	case "remove":
-		err := b.teams.Remove(b.ctx(), b.as(who), tm.Kind, tm.TID, []string{other})
+		_, err := b.teams.Remove(b.ctx(), b.as(who), tm.Kind, tm.TID, []string{other})
 		check(err, m.owner == who && m.members[other] && other != who, func() { delete(m.members, other) })
 	case "leave":
 		err := b.teams.Leave(b.ctx(), b.as(who), tm.Kind, tm.TID)
@@ -209,7 +209,7 @@ func TestAwayMembers(t *testing.T) {
 		if _, _, err := b.teams.Apply(b.ctx(), b.as("late"), tm.Kind, tm.TID, ""); err != nil {
 			t.Fatal(err)
 		}
-		b.ok(b.teams.Remove(b.ctx(), b.as("a"), tm.Kind, tm.TID, []string{"b"}))
+		b.remove(tm, "a", "b")
 		if _, err := b.send(tm, "a", "after", 0); err != nil {
 			t.Fatal(err)
 		}

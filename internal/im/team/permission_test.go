@@ -22,7 +22,8 @@ func deeds() map[team.Op]deed {
 			return err
 		},
 		team.OpRemove: func(b *bed, who team.Actor, t *team.Team) error {
-			return b.teams.Remove(b.ctx(), who, t.Kind, t.TID, []string{"target"})
+			_, err := b.teams.Remove(b.ctx(), who, t.Kind, t.TID, []string{"target"})
+			return err
 		},
 		team.OpLeave:   func(b *bed, who team.Actor, t *team.Team) error { return b.teams.Leave(b.ctx(), who, t.Kind, t.TID) },
 		team.OpDismiss: func(b *bed, who team.Actor, t *team.Team) error { return b.teams.Dismiss(b.ctx(), who, t.Kind, t.TID) },
@@ -132,7 +133,7 @@ func TestPermissions(t *testing.T) {
 					if typ.typ == team.Advanced {
 						b.ok(b.teams.SetManagers(b.ctx(), b.as("owner"), tm.Kind, tm.TID, []string{"manager"}, true))
 					}
-					b.ok(b.teams.Remove(b.ctx(), b.as("owner"), tm.Kind, tm.TID, []string{"removed"}))
+					b.remove(tm, "owner", "removed")
 					who, code := b.as(role), want(r, typ.typ, role, all)
 					switch role {
 					case "removed", "stranger":
@@ -153,7 +154,10 @@ func TestRanks(t *testing.T) {
 	b.register(b.app, "owner", "m1", "m2", "target", "stranger")
 	tm := b.make(team.Creation{Type: team.Advanced}, "owner", "m1", "m2", "target")
 	b.ok(b.teams.SetManagers(b.ctx(), b.as("owner"), tm.Kind, tm.TID, []string{"m1", "m2"}, true))
-	remove := func(by, who string) error { return b.teams.Remove(b.ctx(), b.as(by), tm.Kind, tm.TID, []string{who}) }
+	remove := func(by, who string) error {
+		_, err := b.teams.Remove(b.ctx(), b.as(by), tm.Kind, tm.TID, []string{who})
+		return err
+	}
 	mute := func(by, who string) error {
 		return b.teams.MuteMembers(b.ctx(), b.as(by), tm.Kind, tm.TID, []string{who}, true)
 	}

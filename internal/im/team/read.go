@@ -2,6 +2,7 @@ package team
 
 import (
 	"context"
+	"slices"
 
 	"hongyan/internal/im"
 )
@@ -93,4 +94,20 @@ func (s *Service) Check(ctx context.Context, app, accid string, k Kind, tid int6
 		return err
 	}
 	return t.allows(m, OpRead)
+}
+
+// CheckRole is Check for what only some members may: 802 unless accid has one of
+// the roles.
+func (s *Service) CheckRole(ctx context.Context, app, accid string, k Kind, tid int64, roles ...Role) error {
+	t, m, err := s.gate.look(ctx, app, k.Key(tid), accid)
+	if err != nil {
+		return err
+	}
+	if err := t.allows(m, OpRead); err != nil {
+		return err
+	}
+	if !slices.Contains(roles, m.Role) {
+		return errNoRight()
+	}
+	return nil
 }

@@ -55,6 +55,8 @@ type Actor struct {
 	// parameters have been checked, and holds nothing up but its caller. nil:
 	// nobody is asked.
 	Ask func(ctx context.Context) error
+	// Attach goes into the notification messages of what it does; nil = nothing.
+	Attach *string
 }
 
 // NotifyType is a kind of system notification (docs/protocol/nim-social.md section 8).
@@ -123,6 +125,9 @@ type edit struct {
 // change runs fn on the team and tells the members of what it did. cards are
 // the accounts fn may tell of; the actor is always among them.
 func (s *Service) change(ctx context.Context, who Actor, conv im.ConvKey, named []string, needs Needs, fn func(*edit) error) error {
+	if err := checkText("attach", who.Attach, maxInviteExtra); err != nil {
+		return err
+	}
 	all := append([]string{who.Accid}, named...)
 	cards, err := s.c.Accounts.GetMany(ctx, who.App.Key, all)
 	if err != nil {
@@ -238,8 +243,11 @@ func (e *edit) updated() {
 func (e *edit) say(from string, n Notification, st Step) {
 	t := *e.Team // as it is now: a later step may change it
 	n.Team = &t
+	if n.Attach == nil {
+		n.Attach = e.who.Attach
+	}
 	st.Msg = &message.Message{
-		App: t.App, Conv: t.Conv(), Scene: t.Kind.Scene(), From: from, To: t.tid(), IDClient: newIDClient(),
+		App: t.App, Conv: t.Conv(), Scene: t.Kind.Scene(), From: from, To: t.tid(), IDClient: newIDClient(), Flags: t.noteFlags(),
 		Type: message.Notification, ClientType: e.who.ClientType,
 		Content: message.Content{Attach: e.s.c.Attach(&n)},
 	}
@@ -280,6 +288,17 @@ func (e *edit) tell(n Notify) {
 	}
 	list[0].WantCopy(e.who.App, f)
 	e.out.Notices = append(e.out.Notices, list...)
+}
+
+// noteFlags are the switches of the team's notification messages.
+func (t *Team) noteFlags() (f message.Flags) {
+	if t.QuietOnline {
+		f |= message.NotLive
+	}
+	if t.QuietStored {
+		f |= message.NoHistory | message.NoRoaming | message.NoOffline | message.NoSession
+	}
+	return f
 }
 
 // users returns the cards of accounts for a notification, each once.

@@ -128,7 +128,7 @@ func TestReceipts(t *testing.T) {
 		for _, who := range []string{"b", "b", "late", "a"} {
 			b.ok(b.teams.MarkRead(b.ctx(), b.app.Key, who, tm.TID, []int64{m.ID, plain.ID, 12}))
 		}
-		b.ok(b.teams.Remove(b.ctx(), b.as("a"), tm.Kind, tm.TID, []string{"c"}))
+		b.remove(tm, "a", "c")
 		reads, err := b.teams.Reads(b.ctx(), b.app.Key, "late", tm.TID, []int64{m.ID, plain.ID})
 		if err != nil || len(reads) != 1 || !slices.Equal(reads[0].Read, []string{"b"}) || !slices.Equal(reads[0].Unread, []string{"c"}) {
 			t.Errorf("%+v, %v", reads, err)
@@ -155,7 +155,7 @@ func TestEvents(t *testing.T) {
 	b := newBed(t, hytest.SQLite(t))
 	b.register(b.app, "a", "b", "c")
 	tm := b.make(team.Creation{Type: team.Advanced}, "a", "b", "c")
-	b.ok(b.teams.Remove(b.ctx(), b.as("a"), tm.Kind, tm.TID, []string{"b"}))
+	b.remove(tm, "a", "b")
 	from := len(b.bus.Events())
 	if _, err := b.send(tm, "a", "x", 0); err != nil {
 		t.Fatal(err)

@@ -90,6 +90,11 @@ type Team struct {
 	JoinMode, BeInviteMode, InviteMode                int64
 	UpdateMode, ExtMode, MuteType                     int64
 
+	// What becomes of notification messages, said once at creation: QuietOnline
+	// keeps them from members who are online, QuietStored from history, roaming
+	// and offline members (docs/api/server-v1.md section 12.9).
+	QuietOnline, QuietStored bool
+
 	MemberMs, CreatedMs, UpdatedMs int64 // ms since 1970; MemberMs moves with any member
 	LastJoinMs                     int64 // newest join time given: they are unique in a team
 }

@@ -382,9 +382,28 @@ func (w *teamWrite) putTeam(ctx context.Context, t *team.Team) error {
 			ext = excluded.ext, server_ext = excluded.server_ext, join_mode = excluded.join_mode, invited_mode = excluded.invited_mode,
 			invite_mode = excluded.invite_mode, update_mode = excluded.update_mode, ext_mode = excluded.ext_mode, mute_type = excluded.mute_type,
 			member_time = excluded.member_time, updated = excluded.updated, last_join = excluded.last_join`,
-		w.no, string(w.conv), int64(t.Type), t.Name, t.Owner, t.Level, flag(t.Valid), t.MemberNum, t.Intro, t.Announcement, t.Avatar, t.Ext, t.ServerExt,
+		w.no, string(w.conv), typeColumn(t), t.Name, t.Owner, t.Level, flag(t.Valid), t.MemberNum, t.Intro, t.Announcement, t.Avatar, t.Ext, t.ServerExt,
 		t.JoinMode, t.BeInviteMode, t.InviteMode, t.UpdateMode, t.ExtMode, t.MuteType, t.MemberMs, t.CreatedMs, t.UpdatedMs, t.LastJoinMs)
 	return err
+}
+
+// Column type holds what a team is from its creation on: its type and, above it,
+// what becomes of its notifications.
+const (
+	typeMask        = 0xf
+	typeQuietOnline = 0x10
+	typeQuietStored = 0x20
+)
+
+func typeColumn(t *team.Team) int64 {
+	n := int64(t.Type)
+	if t.QuietOnline {
+		n |= typeQuietOnline
+	}
+	if t.QuietStored {
+		n |= typeQuietStored
+	}
+	return n
 }
 
 func anys[T any](list []T) []any {
@@ -397,13 +416,14 @@ func anys[T any](list []T) []any {
 
 func scanTeam(row scanner, app string, t *team.Team, more ...any) error {
 	var conv im.ConvKey
-	var valid int64
-	dst := append([]any{&conv, &t.Type, &t.Name, &t.Owner, &t.Level, &valid, &t.MemberNum, &t.Intro, &t.Announcement, &t.Avatar, &t.Ext, &t.ServerExt,
+	var typ, valid int64
+	dst := append([]any{&conv, &typ, &t.Name, &t.Owner, &t.Level, &valid, &t.MemberNum, &t.Intro, &t.Announcement, &t.Avatar, &t.Ext, &t.ServerExt,
 		&t.JoinMode, &t.BeInviteMode, &t.InviteMode, &t.UpdateMode, &t.ExtMode, &t.MuteType, &t.MemberMs, &t.CreatedMs, &t.UpdatedMs, &t.LastJoinMs}, more...)
 	if err := row.Scan(dst...); err != nil {
 		return err
 	}
 	t.App, t.Kind, t.TID, t.Valid = app, kindOf(conv), conv.TID(), valid != 0
+	t.Type, t.QuietOnline, t.QuietStored = team.Type(typ&typeMask), typ&typeQuietOnline != 0, typ&typeQuietStored != 0
 	return nil
 }
 

@@ -88,7 +88,8 @@ func (p *Product) addSuperTeamMembers(ctx context.Context, s *gateway.Session, r
 }
 
 func (p *Product) removeSuperTeamMembers(ctx context.Context, s *gateway.Session, req *nimwire.RemoveSuperTeamMembersRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.Remove(ctx, actor(s), team.Super, req.TeamId, req.Accounts)
+	_, err := p.c.Teams.Remove(ctx, actor(s), team.Super, req.TeamId, req.Accounts)
+	return nil, err
 }
 
 func (p *Product) leaveSuperTeam(ctx context.Context, s *gateway.Session, req *nimwire.LeaveSuperTeamRequest) (*gateway.None, error) {

@@ -129,7 +129,8 @@ func inviteCode(out *team.Invited) im.Code {
 }
 
 func (p *Product) removeTeamMembers(ctx context.Context, s *gateway.Session, req *nimwire.RemoveTeamMembersRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.Remove(ctx, actor(s), team.Normal, req.TeamId, req.Accounts)
+	_, err := p.c.Teams.Remove(ctx, actor(s), team.Normal, req.TeamId, req.Accounts)
+	return nil, err
 }
 
 // updateTeamInfo is 8-7.

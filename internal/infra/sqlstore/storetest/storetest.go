@@ -45,7 +45,7 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 		"delivered": testDelivered, "delivered: of no member": testDeliveredNoMember, "session acks": testSessionAcks,
 		"change log": testChanges,
 
-		"teams: one order": testTeamOrder, "teams: refused change": testTeamRefused, "teams: tenants": testTeamTenants, "teams: trimmed": testTeamTrim,
+		"teams: one order": testTeamOrder, "teams: rows": testTeamRow, "teams: refused change": testTeamRefused, "teams: tenants": testTeamTenants, "teams: trimmed": testTeamTrim,
 
 		"message operations": testOpModel, "recalls": testRecalls, "client id": testFindClientID, "threads": testThreads,
 		"sticky sessions": testSticks, "cloud sessions": testCloudSessions,

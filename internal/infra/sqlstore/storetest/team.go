@@ -190,3 +190,26 @@ func testTeamTrim(t *testing.T, e *env) {
 		t.Errorf("after: %d members, %d invitations", m, p)
 	}
 }
+
+// A team is read as it was stored.
+func testTeamRow(t *testing.T, e *env) {
+	s, app := e.openApp()
+	want := team.Team{App: app, TID: 77, Type: team.Advanced, Name: "n", Intro: "i", Announcement: "a", Avatar: "v", Ext: "e", ServerExt: "s", Owner: "o",
+		Level: 9, Valid: true, MemberNum: 3, JoinMode: 2, BeInviteMode: 1, InviteMode: 1, UpdateMode: 1, ExtMode: 1, MuteType: 3,
+		MemberMs: 4, CreatedMs: 5, UpdatedMs: 6, LastJoinMs: 7}
+	for _, quiet := range []struct{ online, stored bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
+		want.TID++
+		want.QuietOnline, want.QuietStored = quiet.online, quiet.stored
+		err := s.ChangeTeam(e.ctx(), app, want.Conv(), nil, team.Needs{}, func(*team.View) (*team.Change, error) {
+			put := want
+			return &team.Change{Team: &put}, nil
+		}, func(*team.Change) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Teams(e.ctx(), app, []im.ConvKey{want.Conv()})
+		if err != nil || got[want.Conv()] == nil || *got[want.Conv()] != want {
+			t.Errorf("%+v, %v\nwant %+v", got[want.Conv()], err, want)
+		}
+	}
+}
