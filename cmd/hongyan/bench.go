@@ -17,6 +17,7 @@ type benchCmd struct {
 	Idle  benchIdleCmd  `cmd:"" help:"Memory of connections that do nothing but heartbeats."`
 	Login benchLoginCmd `cmd:"" help:"Logins per second and what they cost."`
 	P2P   benchP2PCmd   `cmd:"" name:"p2p" help:"One-to-one messages: latency, rate and cost; checks that each arrives once and in order."`
+	Group benchGroupCmd `cmd:"" help:"Team and super team messages: what a delivery costs and when it arrives."`
 	Fsync benchFsyncCmd `cmd:"" help:"How long the disk takes to sync."`
 	Env   benchEnvCmd   `cmd:"" help:"What this machine is, as a line of Markdown."`
 }
@@ -144,6 +145,46 @@ func (c *benchP2PCmd) Run(ctx context.Context, out output) error {
 	return c.run(ctx, out, func(ctx context.Context, cfg bench.Config) (*bench.Report, error) {
 		return bench.P2P(ctx, cfg, bench.P2PConfig{Pairs: c.Pairs, Size: c.Size, Rate: c.Rate, Window: c.Window,
 			Duration: c.Duration, Warmup: c.Warmup, History: c.History, Concurrency: 50})
+	})
+}
+
+type benchGroupCmd struct {
+	benchTarget `embed:""`
+	Groups      int           `default:"20" placeholder:"N" help:"Default: ${default}."`
+	Members     int           `default:"100" placeholder:"N" help:"Of each group. Default: ${default}."`
+	Online      int           `default:"0" placeholder:"N" help:"Members of each group that are here; 0: all."`
+	Super       bool          `help:"Super teams instead of teams."`
+	Acknowledge bool          `default:"true" negatable:"" help:"Receivers acknowledge messages as the SDK does; those of super teams never are."`
+	Size        int           `default:"200" placeholder:"BYTES" help:"Length of a text. Default: ${default}."`
+	Rate        float64       `default:"0" placeholder:"N" help:"Messages a second over all groups, at fixed times; 0: saturation."`
+	Window      int           `default:"2" placeholder:"N" help:"Messages in flight of each group at saturation. Default: ${default}."`
+	Duration    time.Duration `default:"20s" placeholder:"DURATION" help:"Default: ${default}."`
+	Warmup      time.Duration `default:"2s" placeholder:"DURATION" help:"The same before, not measured. Default: ${default}."`
+}
+
+// Run implements the command.
+func (c *benchGroupCmd) Run(ctx context.Context, out output) error {
+	if c.Online == 0 {
+		c.Online = c.Members
+	}
+	switch {
+	case c.Groups < 1 || c.Members < 2 || c.Groups*c.Members > 200000:
+		return errors.New("--groups is at least 1, --members at least 2, and there are at most 200000 in all")
+	case c.Members > 200 && !c.Super:
+		return errors.New("--members is at most 200 without --super")
+	case c.Online < 2 || c.Online > c.Members:
+		return errors.New("--online is from 2 to --members")
+	case c.Size < 20 || c.Size > 5000:
+		return errors.New("--size is from 20 to 5000")
+	case c.Rate < 0 || c.Rate > 1e6 || c.Window < 1 || c.Window > 1000:
+		return errors.New("--rate is from 0 to 1000000, --window from 1 to 1000")
+	case c.Duration < time.Second || c.Duration > time.Hour:
+		return errors.New("--duration is from 1s to 1h")
+	}
+	return c.run(ctx, out, func(ctx context.Context, cfg bench.Config) (*bench.Report, error) {
+		cfg.Silent = !c.Acknowledge
+		return bench.Groups(ctx, cfg, bench.GroupConfig{Groups: c.Groups, Members: c.Members, Online: c.Online, Super: c.Super, Size: c.Size, Rate: c.Rate,
+			Window: c.Window, Duration: c.Duration, Warmup: c.Warmup, Concurrency: 50})
 	})
 }
 

@@ -36,6 +36,7 @@ type Config struct {
 	ServeArgs []string // further flags of serve
 
 	Create   bool    // make the accounts
+	Silent   bool    // clients acknowledge nothing
 	RESTRate float64 // REST calls a second, 0: no limit
 
 	Profile string    // directory for profiles of the server, empty: none
@@ -85,13 +86,24 @@ func prepare(ctx context.Context, cfg Config, accounts int, restart bool) (_ *be
 			return nil, err
 		}
 	}
-	if b.server != nil && restart {
-		if err := b.server.Restart(ctx); err != nil {
+	if restart {
+		if err := b.restart(ctx); err != nil {
 			return nil, err
 		}
-		b.probe.PID = b.server.PID()
 	}
 	return b, nil
+}
+
+// restart starts a spawned server anew.
+func (b *bed) restart(ctx context.Context) error {
+	if b.server == nil {
+		return nil
+	}
+	if err := b.server.Restart(ctx); err != nil {
+		return err
+	}
+	b.probe.PID = b.server.PID()
+	return nil
 }
 
 // adopt takes the addresses of the spawned server.
@@ -138,7 +150,7 @@ func (b *bed) logf(format string, args ...any) {
 
 // options are those of connection i of account accid.
 func (b *bed) options(i int, accid string) Options {
-	o := Options{Addr: b.cfg.Addr, TLS: b.tls, AppKey: b.cfg.Key, Account: accid, Token: tokenOf(accid), Acknowledge: true}
+	o := Options{Addr: b.cfg.Addr, TLS: b.tls, AppKey: b.cfg.Key, Account: accid, Token: tokenOf(accid), Acknowledge: !b.cfg.Silent}
 	if loopback4(b.cfg.Addr) {
 		o.Source = net.IPv4(127, 0, 0, byte(1+i/perSource))
 	}

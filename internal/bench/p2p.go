@@ -2,10 +2,8 @@ package bench
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -50,16 +48,13 @@ type P2PFigures struct {
 	Foreign      int         `json:"foreign"`
 }
 
-// drainTime is how long answers and deliveries may lag behind the last message.
-const drainTime = 15 * time.Second
-
 // exchange is a run of the workload.
 type exchange struct {
+	traffic
 	bed     *bed
 	cfg     P2PConfig
 	pairs   []*pair
 	clients []*Client // sender, receiver, sender, ...
-	late    Histogram
 }
 
 // P2P sends messages between pairs of accounts and checks that each arrives once
@@ -84,7 +79,7 @@ func P2P(ctx context.Context, cfg Config, w P2PConfig) (_ *Report, err error) {
 		b.logf("%d messages of history in %s", w.History, time.Since(began).Round(10*time.Millisecond))
 	}
 	if w.Warmup > 0 {
-		if err := x.traffic(ctx, w.Warmup); err != nil {
+		if err := x.run(ctx, w.Warmup); err != nil {
 			return nil, err
 		}
 	}
@@ -92,10 +87,12 @@ func P2P(ctx context.Context, cfg Config, w P2PConfig) (_ *Report, err error) {
 }
 
 func newExchange(ctx context.Context, b *bed, w P2PConfig) (*exchange, error) {
-	x := &exchange{bed: b, cfg: w}
-	run := strings.ToLower(rand.Text()[:8])
+	x := &exchange{bed: b, cfg: w, traffic: traffic{rate: w.Rate, window: w.Window}}
+	run := newRun()
 	for i := range w.Pairs {
-		x.pairs = append(x.pairs, newPair(i, run, w.Size))
+		p := newPair(i, run, w.Size)
+		x.pairs = append(x.pairs, p)
+		x.talks = append(x.talks, p)
 	}
 	var err error
 	x.clients, err = b.enterAll(ctx, 2*w.Pairs, w.Concurrency, func(i int) func(*Packet) {
@@ -107,7 +104,7 @@ func newExchange(ctx context.Context, b *bed, w P2PConfig) (*exchange, error) {
 	})
 	for i, p := range x.pairs {
 		if err == nil {
-			p.sender = x.clients[2*i]
+			p.sender, p.receiver = x.clients[2*i], x.clients[2*i+1]
 		}
 	}
 	return x, err
@@ -120,87 +117,15 @@ func (x *exchange) preload(ctx context.Context, n int) error {
 	return x.flood(ctx, 8, func() bool { return left.Add(-1) >= 0 })
 }
 
-// traffic is the workload itself for some time, until everything has arrived.
-func (x *exchange) traffic(ctx context.Context, d time.Duration) error {
-	if x.cfg.Rate <= 0 {
-		end := time.Now().Add(d)
-		return x.flood(ctx, x.cfg.Window, func() bool { return time.Now().Before(end) })
-	}
-	for _, p := range x.pairs {
-		p.begin(nil)
-	}
-	s := schedule{rate: x.cfg.Rate, duration: d}
-	sleeper, err := newSleeper()
-	if err != nil {
-		return err
-	}
-	defer sleeper.close() //nolint:errcheck // a timer
-	c := realClock(sleeper)
-	start := time.Now()
-	late, err := s.run(ctx, c, func(k int64, due time.Duration) error {
-		return x.pairs[k%int64(len(x.pairs))].send(start.Add(due))
-	})
-	if err != nil {
-		return err
-	}
-	x.late = late
-	return x.drain(ctx)
-}
-
-// flood keeps window messages of each pair in flight while again allows more.
-func (x *exchange) flood(ctx context.Context, window int, again func() bool) error {
-	for _, p := range x.pairs {
-		p.begin(again)
-	}
-	for range window {
-		for _, p := range x.pairs {
-			if again() {
-				if err := p.send(time.Now()); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return x.drain(ctx)
-}
-
-// drain waits until every message has its answer and has arrived, or until none
-// has for a while.
-func (x *exchange) drain(ctx context.Context) error {
-	progress, last := time.Now(), -1
-	for {
-		total, open := 0, false
-		for i, p := range x.pairs {
-			if err := p.broken(x.clients[2*i+1]); err != nil {
-				return err
-			}
-			n, done := p.progress()
-			total += n
-			open = open || !done
-		}
-		if !open {
-			return nil
-		}
-		if total != last {
-			progress, last = time.Now(), total
-		} else if time.Since(progress) > drainTime {
-			return nil // what is open is reported
-		}
-		if err := pauseFor(ctx, 20*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
 func (x *exchange) measure(ctx context.Context) (*Report, error) {
 	b := x.bed
 	if b.cfg.Profile != "" {
 		wait := b.profile(ctx, "p2p-cpu", x.cfg.Duration)
-		if err := errors.Join(x.traffic(ctx, x.cfg.Duration), wait()); err != nil {
+		if err := errors.Join(x.run(ctx, x.cfg.Duration), wait()); err != nil {
 			return nil, err
 		}
 	}
-	used, err := b.span(ctx, func() error { return x.traffic(ctx, x.cfg.Duration) })
+	used, err := b.span(ctx, func() error { return x.run(ctx, x.cfg.Duration) })
 	if err != nil {
 		return nil, err
 	}

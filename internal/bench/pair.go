@@ -1,30 +1,19 @@
 package bench
 
 import (
-	"bytes"
-	"encoding/hex"
-	"fmt"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/gobwas/ws"
-
-	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/nimwire"
 )
 
 // pair is one sender and one receiver, and what became of every message between
-// them. The n-th message of the pair has the SER serBase+n and carries n in its
-// text, so answers and deliveries need no table to be found in.
+// them.
 type pair struct {
-	run    string // eight characters, in every text of this run
-	size   int    // bytes of a text
-	sender *Client
-	to     string
-	from   string
-	head   []byte // the request between its SER and its text
-	tail   []byte // the text after its number
+	author
+	to       string
+	receiver *Client
 
 	mu       sync.Mutex
 	messages []message
@@ -47,8 +36,6 @@ const (
 	delivered
 )
 
-const serBase = 1000000
-
 // phase is a part of a run with figures of its own. Its counters belong to the
 // pair, under its lock.
 type phase struct {
@@ -66,23 +53,9 @@ type phase struct {
 	foreign   int // deliveries that belong to nobody here
 }
 
-const textHead = 8 + 1 + 8 + 1 // run, number
-
 func newPair(i int, run string, size int) *pair {
 	from, to := account(2*i), account(2*i+1)
-	p := &pair{run: run, size: max(size, textHead), from: from, to: to, lastSeq: -1}
-	p.head = append(p.head, `,"SID":7,"CID":1,"Q":[{"t":"Property","v":{"0":0,"1":`...)
-	p.head = wire.AppendString(p.head, to)
-	p.head = append(p.head, `,"2":`...)
-	p.head = wire.AppendString(p.head, from)
-	p.head = append(p.head, `,"4":16,"5":`...)
-	p.head = wire.AppendString(p.head, deviceOf(from))
-	p.head = append(p.head, `,"6":`...)
-	p.head = wire.AppendString(p.head, from)
-	p.head = append(p.head, `,"8":0,"9":"`+run+" "...)
-	const words = "the quick brown fox jumps over the lazy dog and so on "
-	p.tail = bytes.Repeat([]byte(words), p.size/len(words)+1)[:p.size-textHead]
-	return p
+	return &pair{author: newAuthor(run, size, nimwire.SendMsg.ID(), sceneP2P, from, to), to: to, lastSeq: -1}
 }
 
 // begin starts a phase. again decides after each answer whether the next message
@@ -106,35 +79,7 @@ func (p *pair) queue(due time.Time) {
 	n := len(p.messages)
 	p.messages = append(p.messages, message{due: due})
 	p.phase.sent++
-	l := p.sender.link
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b, start := openFrame(l.out)
-	b = append(b, `3:::{"SER":`...)
-	b = strconv.AppendInt(b, int64(serBase+n), 10)
-	b = append(b, p.head...)
-	b = appendNumber(b, n)
-	b = append(b, ' ')
-	b = append(b, p.tail...)
-	b = append(b, `","11":"`...)
-	b = append(b, p.run...)
-	b = hex.AppendEncode(b, []byte(p.from)[:min(len(p.from), 8)])
-	for pad := len(p.from); pad < 8; pad++ {
-		b = append(b, '0', '0')
-	}
-	b = appendNumber(b, n)
-	b = append(b, `","14":0}}]}`...)
-	l.out = sealFrame(b, start, ws.OpText)
-}
-
-// appendNumber appends n with eight digits.
-func appendNumber(b []byte, n int) []byte {
-	var d [8]byte
-	for i := len(d) - 1; i >= 0; i-- {
-		d[i] = byte('0' + n%10)
-		n /= 10
-	}
-	return append(b, d[:]...)
+	p.write(n)
 }
 
 // onSender sees what arrives at the sender: answers.
@@ -199,18 +144,6 @@ func (p *pair) onReceiver(pk *Packet) {
 	p.lastSeq, p.lastTime = n, at
 }
 
-// number reads the number of a message out of its text, -1 if it is not of this run.
-func (p *pair) number(text []byte) int {
-	if len(text) < textHead || string(text[:len(p.run)]) != p.run {
-		return -1
-	}
-	n, err := strconv.Atoi(string(text[len(p.run)+1 : textHead-1]))
-	if err != nil {
-		return -1
-	}
-	return n
-}
-
 // progress returns how many answers and deliveries of the phase there were, and
 // whether no more are to come.
 func (p *pair) progress() (n int, done bool) {
@@ -241,11 +174,4 @@ func (p *pair) open() (unanswered, undelivered int) {
 }
 
 // broken says why the pair cannot go on, nil if it can.
-func (p *pair) broken(receiver *Client) error {
-	for _, c := range []*Client{p.sender, receiver} {
-		if err := c.Err(); err != nil {
-			return fmt.Errorf("bench: connection of %s lost: %w", c.opts.Account, err)
-		}
-	}
-	return nil
-}
+func (p *pair) broken() error { return firstLost(p.sender, p.receiver) }
