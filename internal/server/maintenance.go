@@ -37,6 +37,11 @@ func (s *Server) maintain(ctx context.Context) {
 		if err := s.store.TrimTeams(ctx, time.Now().Add(-teamTombstones).UnixMilli()); err != nil && ctx.Err() == nil {
 			s.log.Error("delete ended team memberships", "err", err)
 		}
+		for _, a := range s.apps.List() {
+			if err := s.messages.Trim(ctx, a); err != nil && ctx.Err() == nil {
+				s.log.Error("delete old messages and notices", "app", a.Key, "err", err)
+			}
+		}
 	}
 }
 

@@ -69,6 +69,7 @@ type Settings struct {
 	RoamingPerSession int64
 	HistoryDays       int64
 	HistoryPage       int64
+	MessageKeepDays   int64 // 0 = for ever
 
 	RESTRate     int64 // calls per second and endpoint
 	RESTBlock    int64 // seconds
@@ -214,6 +215,7 @@ func settingTable() []Setting {
 		{"roaming_sessions", "100", "conversations", "most recent conversations that roam", num(func(s *Settings) *int64 { return &s.RoamingSessions }, 1, 10000)},
 		{"roaming_per_session", "100", "messages", "newest messages of each", num(func(s *Settings) *int64 { return &s.RoamingPerSession }, 1, 1000)},
 		{"history_days", "365", "days", "how far history reaches back", num(func(s *Settings) *int64 { return &s.HistoryDays }, 1, 36500)},
+		{"message_keep_days", "0", "days", "messages older than this are deleted, but none that a login could still get; 0 = kept for ever", num(func(s *Settings) *int64 { return &s.MessageKeepDays }, 0, 36500)},
 		{"history_page", "100", "messages", "largest history page", num(func(s *Settings) *int64 { return &s.HistoryPage }, 1, 1000)},
 		{"recall_window", "120", "s", "how long a message can be recalled", num(func(s *Settings) *int64 { return &s.RecallWindow }, 0, 604800)},
 

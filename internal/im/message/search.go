@@ -16,7 +16,7 @@ const (
 	maxSearchList       = 20
 	maxSearchLimit      = 100
 	maxKeyword          = 100 // characters
-	searchChunk         = 200 // candidates read at a time
+	searchChunk         = 200 // candidates read at a time, but for the first time
 	maxSearchCandidates = 10_000
 	maxTail             = 1000 // newest messages of one conversation that are read past the index
 	// searchSlackMs is how far a message's time and the time of its id may be apart.
@@ -141,7 +141,7 @@ func (s *Service) search(ctx context.Context, q SearchQuery, yield func(*Message
 	if err != nil {
 		return err
 	}
-	r.probe = SearchProbe{Terms: terms, Senders: q.Senders, Ascending: q.Ascending, Limit: searchChunk, MinID: 0, MaxID: cursor + 1}
+	r.probe = SearchProbe{Terms: terms, Senders: q.Senders, Ascending: q.Ascending, Limit: min(q.Limit+10, searchChunk), MinID: 0, MaxID: cursor + 1}
 	if q.FromMs > searchSlackMs {
 		r.probe.MinID = max(0, im.FirstIDAt(q.FromMs-searchSlackMs))
 	}
@@ -239,6 +239,7 @@ func (r *searchRun) indexed(ctx context.Context) (more bool, err error) {
 		} else {
 			r.probe.MaxID = last
 		}
+		r.probe.Limit = searchChunk
 	}
 	return true, nil
 }

@@ -37,6 +37,7 @@ type Store interface {
 	OpStore     // what is done to messages later (visibility.go)
 	SearchStore // the search index (search.go)
 	BroadcastStore
+	TrimStore // what is old (trim.go)
 }
 
 // Pending is a message on its way into the store.

@@ -270,7 +270,7 @@ type engine interface {
 	// searchQuery asks it (search.go).
 	index(ctx context.Context, t tx, app, id int64, words string) error
 	unindex(ctx context.Context, t tx, app, id int64) error
-	searchQuery(app int64, all [][]message.SearchTerm, minID, maxID int64, order string) (string, []any)
+	searchQuery(app int64, all [][]message.SearchTerm, p message.SearchProbe) (string, []any)
 	// forgetClientIDs begins the deletion of the oldest client ids below $1; a
 	// number and a parenthesis complete it. On SQLite rows are in order of age by
 	// rowid, which saves an index.

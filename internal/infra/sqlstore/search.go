@@ -90,7 +90,7 @@ func (s *Store) IndexMessages(ctx context.Context, app string, until int64, limi
 		if err != nil || n == 0 {
 			return err
 		}
-		for i, m := range msgs {
+		for i, m := range slices.Backward(msgs) { // upwards in the index of SQLite: downwards it would begin a new segment each time
 			if words[i] == "" {
 				continue
 			}
@@ -129,11 +129,7 @@ func (s *Store) SearchIDs(ctx context.Context, app string, q message.SearchProbe
 	for _, term := range q.Terms {
 		all = append(all, []message.SearchTerm{term})
 	}
-	order := " DESC"
-	if q.Ascending {
-		order = ""
-	}
-	query, args := s.engine.searchQuery(no, all, q.MinID, q.MaxID, order+` LIMIT `+itoa(q.Limit))
+	query, args := s.engine.searchQuery(no, all, q)
 	return s.readIDs(ctx, query, args...)
 }
 
@@ -152,16 +148,19 @@ func andOfOrs(all [][]message.SearchTerm, and, or string, quote func(message.Sea
 }
 
 func (sqliteEngine) index(ctx context.Context, t tx, _, id int64, words string) error {
-	_, err := t.exec(ctx, `INSERT OR REPLACE INTO message_search (rowid, words) VALUES ($1,$2)`, id, words)
+	_, err := t.exec(ctx, `INSERT OR REPLACE INTO message_search (rowid, words) VALUES ($1,$2)`, -id, words)
 	return err
 }
 
 func (sqliteEngine) unindex(ctx context.Context, t tx, _, id int64) error {
-	_, err := t.exec(ctx, `DELETE FROM message_search WHERE rowid = $1`, id)
+	_, err := t.exec(ctx, `DELETE FROM message_search WHERE rowid = $1`, -id)
 	return err
 }
 
-func (sqliteEngine) searchQuery(_ int64, all [][]message.SearchTerm, minID, maxID int64, order string) (string, []any) {
+// searchQuery: a row's number in the index is its id, negative, because FTS5 reads
+// upwards several times faster than downwards, and newest first is what is asked
+// for.
+func (sqliteEngine) searchQuery(_ int64, all [][]message.SearchTerm, p message.SearchProbe) (string, []any) {
 	expr := andOfOrs(all, " AND ", " OR ", func(t message.SearchTerm) string {
 		q := `"` + strings.ReplaceAll(t.Text, `"`, `""`) + `"`
 		if t.Prefix {
@@ -169,7 +168,12 @@ func (sqliteEngine) searchQuery(_ int64, all [][]message.SearchTerm, minID, maxI
 		}
 		return q
 	})
-	return `SELECT rowid FROM message_search WHERE message_search MATCH $1 AND rowid >= $2 AND rowid < $3 ORDER BY rowid` + order, []any{expr, minID, maxID}
+	order := ""
+	if p.Ascending {
+		order = " DESC"
+	}
+	return `SELECT -rowid FROM message_search WHERE message_search MATCH $1 AND rowid > $2 AND rowid <= $3 ORDER BY rowid` + order + ` LIMIT ` + itoa(p.Limit),
+		[]any{expr, -p.MaxID, -p.MinID}
 }
 
 func (postgresEngine) index(ctx context.Context, t tx, app, id int64, words string) error {
@@ -182,7 +186,7 @@ func (postgresEngine) unindex(ctx context.Context, t tx, app, id int64) error {
 	return err
 }
 
-func (postgresEngine) searchQuery(app int64, all [][]message.SearchTerm, minID, maxID int64, order string) (string, []any) {
+func (postgresEngine) searchQuery(app int64, all [][]message.SearchTerm, p message.SearchProbe) (string, []any) {
 	expr := andOfOrs(all, " & ", " | ", func(t message.SearchTerm) string {
 		q := `'` + strings.ReplaceAll(strings.ReplaceAll(t.Text, `\`, `\\`), `'`, `''`) + `'`
 		if t.Prefix {
@@ -190,5 +194,10 @@ func (postgresEngine) searchQuery(app int64, all [][]message.SearchTerm, minID, 
 		}
 		return q
 	})
-	return `SELECT id FROM message_search WHERE app = $1 AND words @@ $2::text::tsquery AND id >= $3 AND id < $4 ORDER BY id` + order, []any{app, expr, minID, maxID}
+	order := " DESC"
+	if p.Ascending {
+		order = ""
+	}
+	return `SELECT id FROM message_search WHERE app = $1 AND words @@ $2::text::tsquery AND id >= $3 AND id < $4 ORDER BY id` + order + ` LIMIT ` + itoa(p.Limit),
+		[]any{app, expr, p.MinID, p.MaxID}
 }

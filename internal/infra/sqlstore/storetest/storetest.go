@@ -47,7 +47,7 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 
 		"teams: one order": testTeamOrder, "teams: rows": testTeamRow, "teams: refused change": testTeamRefused, "teams: tenants": testTeamTenants, "teams: trimmed": testTeamTrim,
 
-		"message operations": testOpModel, "recalls": testRecalls, "client id": testFindClientID, "threads": testThreads,
+		"message operations": testOpModel, "recalls": testRecalls, "client id": testFindClientID, "threads": testThreads, "trimmed": testTrim,
 		"sticky sessions": testSticks, "cloud sessions": testCloudSessions,
 		"search index": testSearchIndex, "broadcasts": testBroadcasts,
 
