@@ -27,7 +27,7 @@ func TestEveryCommandHasARow(t *testing.T) {
 		login    wire.ID
 	}{
 		{nimgw.New(nimgw.Config{}), nimwire.Commands(), 184, nimwire.Login.ID()},
-		{qchatgw.New(), qchatwire.Commands(), 137, qchatwire.QchatLogin.ID()},
+		{qchatgw.New(qchatgw.Config{}), qchatwire.Commands(), 137, qchatwire.QchatLogin.ID()},
 		{chatroomgw.New(), chatroomwire.Commands(), 38, chatroomwire.ChatroomLogin.ID()},
 	}
 	g := gateway.New(gateway.Config{Clock: time.Now, Log: hytest.Quiet(), Metrics: prometheus.NewRegistry()},

@@ -85,7 +85,8 @@ type Settings struct {
 	FileJobs            string           // friday, now
 	CDNDomain           string           // HOST[:PORT][/PATH] that downloads are told to use; "" = this server
 	LatencyProbe        bool
-	MixedStorage        string
+	MixedStorage        string // off, s3, nos
+	S3CredentialsTTL    int64  // seconds
 	EasemobRegistration string
 	Moderation          string
 	ModerationREST      bool
@@ -233,7 +234,9 @@ func settingTable() []Setting {
 		{"file_jobs", "friday", "friday, now", "when job/nos/del deletes: on Friday of the following week, or at once", oneOf(func(s *Settings) *string { return &s.FileJobs }, "friday", "now")},
 		{"cdn_domain", "", "HOST[:PORT][/PATH]", "a CDN in front of downloads: file URLs name it instead of this server", cdnDomain},
 		{"latency_probe", "false", "true, false", "ask clients for a time measurement after their sync (6-31; SDK 0.17.2 answers)", flag(func(s *Settings) *bool { return &s.LatencyProbe })},
-		{"mixed_storage", "off", "off, s3", "second storage provider of the SDKs", oneOf(func(s *Settings) *string { return &s.MixedStorage }, "off", "s3")},
+		{"mixed_storage", "off", "off, s3, nos", "mixed storage (融合存储): which way clients that have an S3 class upload first; the other one follows when it fails",
+			oneOf(func(s *Settings) *string { return &s.MixedStorage }, "off", "s3", "nos")},
+		{"s3_credentials_ttl", "3600", "s", "life of the credentials that a client gets for one upload by the S3 way", num(func(s *Settings) *int64 { return &s.S3CredentialsTTL }, 900, 43200)},
 		{"easemob_registration", "authorised", "authorised, open", "who may register through the Easemob API", oneOf(func(s *Settings) *string { return &s.EasemobRegistration }, "authorised", "open")},
 		{"moderation", "off", "off, local", "word filter", oneOf(func(s *Settings) *string { return &s.Moderation }, "off", "local")},
 		{"moderation_rest", "true", "true, false", "the word filter looks at messages of REST calls too", flag(func(s *Settings) *bool { return &s.ModerationREST })},

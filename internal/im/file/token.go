@@ -60,7 +60,7 @@ type Grant struct {
 	FileExpireSec         int64 // of the file, 0 = never
 }
 
-// Grant permits one upload.
+// Grant permits one upload by the protocols of our own.
 func (s *Service) Grant(a *app.App, ask Ask) (Grant, error) {
 	p, err := s.policy(a, ask)
 	if err != nil {

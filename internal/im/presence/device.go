@@ -39,6 +39,9 @@ type Device struct {
 	SDKVersion   string `json:"sdk,omitempty"`
 	IP           string `json:"ip,omitempty"`
 	LoginMs      int64  `json:"at"`
+	// Product is the SDK product that holds the connection, "" for NIM. Products
+	// are independent of each other: none sees or displaces another's devices.
+	Product string `json:"p,omitempty"`
 	// Lost is set when the device went away without a good-bye.
 	Lost bool `json:"lost,omitempty"`
 }
@@ -80,7 +83,7 @@ const (
 // app's policy (docs/protocol/nim-core.md section 3.4). The same device id of
 // the same account always replaces itself.
 func Displaced(set *app.Settings, old, newer *Device) KickReason {
-	if old.ConnectionID == newer.ConnectionID || old.Key() != newer.Key() {
+	if old.ConnectionID == newer.ConnectionID || old.Key() != newer.Key() || old.Product != newer.Product {
 		return Stay
 	}
 	if old.DeviceID == newer.DeviceID {
@@ -146,6 +149,7 @@ type Kick struct {
 	Except     string     `json:"not,omitempty"` // connection id that stays
 	Devices    []string   `json:"dev,omitempty"` // device ids; empty = all
 	BeforeMs   int64      `json:"b,omitempty"`   // only those logged in before; 0 = all
+	Product    *string    `json:"p,omitempty"`   // only this product's; nil = every product's
 }
 
 // Encode packs k for the bus.
@@ -165,7 +169,7 @@ func DecodeKick(b []byte) (*Kick, error) {
 
 // Hits says whether d is meant by k.
 func (k *Kick) Hits(d *Device) bool {
-	if d.ConnectionID == k.Except || k.BeforeMs != 0 && d.LoginMs >= k.BeforeMs {
+	if d.ConnectionID == k.Except || k.BeforeMs != 0 && d.LoginMs >= k.BeforeMs || k.Product != nil && *k.Product != d.Product {
 		return false
 	}
 	if len(k.Devices) == 0 {

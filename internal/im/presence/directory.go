@@ -100,13 +100,21 @@ func (d *Directory) Remove(dev *Device) bool {
 	return false
 }
 
-// Devices returns the account's devices, oldest login first. The slice is the
-// caller's, the devices are shared.
-func (d *Directory) Devices(app, accid string) []*Device {
+// Devices returns the account's NIM devices, oldest login first. The slice is
+// the caller's, the devices are shared.
+func (d *Directory) Devices(app, accid string) []*Device { return d.DevicesOf("", app, accid) }
+
+// DevicesOf is Devices of another product.
+func (d *Directory) DevicesOf(product, app, accid string) []*Device {
 	k := Key{app, accid}
 	s := d.shard(k)
 	s.mu.RLock()
-	out := append([]*Device(nil), s.devices[k]...)
+	out := make([]*Device, 0, len(s.devices[k]))
+	for _, dev := range s.devices[k] {
+		if dev.Product == product {
+			out = append(out, dev)
+		}
+	}
 	s.mu.RUnlock()
 	if len(out) > 1 {
 		sort.Slice(out, func(i, j int) bool {

@@ -122,7 +122,7 @@ func (s *Service) Observe(ev im.Event) {
 
 // Came tells of a device that is there.
 func (s *Service) Came(d *presence.Device) {
-	if !s.watch.watched(d.Key()) {
+	if d.Product != "" || !s.watch.watched(d.Key()) {
 		return
 	}
 	s.queue.cancel(d)
@@ -133,7 +133,7 @@ func (s *Service) Came(d *presence.Device) {
 // within the app's grace; then nobody is told that it was away.
 func (s *Service) Gone(d *presence.Device) {
 	k := d.Key()
-	if !s.watch.watched(k) {
+	if d.Product != "" || !s.watch.watched(k) {
 		return
 	}
 	c := change{key: k, device: d, value: ValueLogout, dueMs: s.c.Clock.NowMs()}

@@ -2,20 +2,13 @@ package nimgw
 
 import (
 	"context"
-	"encoding/json"
-	"strings"
 
 	"hongyan/internal/edge/gateway"
+	"hongyan/internal/edge/gateway/mixstore"
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/nimwire"
-	"hongyan/internal/im"
-	"hongyan/internal/im/app"
 	"hongyan/internal/im/file"
 )
-
-// storageTTL is how long clients keep what they are told of storage, in s. More
-// than 604800 overflows a timer of the SDK (docs/protocol/storage.md section 3.4).
-const storageTTL = 86400
 
 // fileRows are the commands of files (6-x).
 func (p *Product) fileRows() []gateway.Row {
@@ -43,24 +36,15 @@ func (p *Product) cdnHost(_ context.Context, s *gateway.Session, _ *gateway.None
 		return &nimwire.GetNosCdnHostResponse{NosConfigTag: &nimwire.NosConfig{Expire: wire.Int(0)}}, nil
 	}
 	return &nimwire.GetNosCdnHostResponse{NosConfigTag: &nimwire.NosConfig{
-		Bucket: wire.Str(file.Bucket), CdnDomain: wire.Str(p.c.Files.HostOf(s.App())), Expire: wire.Int(storageTTL), ObjectNamePrefix: wire.Str(""),
+		Bucket: wire.Str(file.Bucket), CdnDomain: wire.Str(p.c.Files.HostOf(s.App())), Expire: wire.Int(mixstore.TTL), ObjectNamePrefix: wire.Str(""),
 	}}, nil
-}
-
-// mixed says whether clients shall ask for policies: they refuse to ask for
-// download tokens without.
-func (p *Product) mixed(a *app.App) bool {
-	return p.c.Files != nil && (a.Settings.DownloadAuth || a.Settings.MixedStorage != "off")
 }
 
 // grayscale is 6-27: features of the SDK that are tried on some users; the
 // client caches it for a day.
 func (p *Product) grayscale(_ context.Context, s *gateway.Session, _ *nimwire.GetGrayscaleConfigRequest) (*nimwire.GetGrayscaleConfigResponse, error) {
-	config := `{"mixStoreEnable":false}`
-	if p.mixed(s.App()) {
-		config = `{"mixStoreEnable":true}`
-	}
-	return &nimwire.GetGrayscaleConfigResponse{GrayConfigTag: &nimwire.GrayConfig{Config: wire.Str(config), Ttl: wire.Int(storageTTL)}}, nil
+	return &nimwire.GetGrayscaleConfigResponse{GrayConfigTag: &nimwire.GrayConfig{
+		Config: wire.Str(mixstore.Gray(p.c.Files, s.App())), Ttl: wire.Int(mixstore.TTL)}}, nil
 }
 
 // nosToken is 6-2 (docs/protocol/storage.md section 3.2).
@@ -86,62 +70,32 @@ func (p *Product) originURL(ctx context.Context, s *gateway.Session, req *nimwir
 	return &nimwire.GetOriginUrlResponse{NosSafeUrlTag: &nimwire.NosSafeUrl{SafeUrl: u, OriginUrl: origin}}, nil
 }
 
-// nosPolicy is what clients read of a provider's policy (section 8.1).
-type nosPolicy struct {
-	Priority     int      `json:"priority"`
-	DLCDN        string   `json:"dlcdn"`
-	DLCDNs       []string `json:"dlcdns"`
-	CDNSchema    string   `json:"cdnSchema"`
-	UploadConfig struct {
-		URLs  []string `json:"uploadUrl"`
-		Retry struct {
-			Retry     int  `json:"retry"`
-			RetryNext bool `json:"retryNext"`
-			Circuit   int  `json:"circuit"`
-		} `json:"retryPolicy"`
-	} `json:"uploadConfig"`
-	Auth struct {
-		PolicyType string `json:"policyType"`
-	} `json:"authPolicy"`
-	Thumb struct {
-		Image string `json:"imagethumb"`
-		Frame string `json:"vframe"`
-	} `json:"thumbPolicy"`
+// mixPolicy is 6-28 (section 8.1).
+func (p *Product) mixPolicy(_ context.Context, s *gateway.Session, req *nimwire.GetMixStorePolicyRequest) (*nimwire.GetMixStorePolicyResponse, error) {
+	t := mixstore.PoliciesFor(p.c.Files, s.App(), req.SupportType, false)
+	out := &nimwire.MixStorePolicy{Providers: wire.Str(t.Providers), Ttl: wire.Int(mixstore.TTL), MixEnable: wire.Int(1), NosPolicy: wire.Str(t.NOS)}
+	if t.S3 != "" {
+		out.S3Policy = wire.Str(t.S3)
+	}
+	return &nimwire.GetMixStorePolicyResponse{MixStorePolicyTag: out}, nil
 }
 
-// mixPolicy is 6-28. It never fails: the SDK would repeat at once. This server
-// is the only provider.
-func (p *Product) mixPolicy(_ context.Context, s *gateway.Session, _ *nimwire.GetMixStorePolicyRequest) (*nimwire.GetMixStorePolicyResponse, error) {
-	host, own := p.c.Files.HostOf(s.App()), p.c.Files.Host()
-	n := nosPolicy{Priority: 1, DLCDN: host, DLCDNs: []string{host}, CDNSchema: "https://{cdnDomain}/{objectName}"}
-	if own != host { // messages from before the CDN, and short URLs that were resolved
-		n.DLCDNs = append(n.DLCDNs, own)
-	}
-	n.UploadConfig.URLs = []string{}
-	n.UploadConfig.Retry.Retry, n.UploadConfig.Retry.Circuit = 2, 60
-	n.Auth.PolicyType = "-1"
-	if s.App().Settings.DownloadAuth {
-		n.Auth.PolicyType = "2,3"
-	}
-	n.Thumb.Image = n.CDNSchema + "?imageView&thumbnail={x}x{y}"
-	n.Thumb.Frame = n.CDNSchema + "?vframe&offset={offset}&resize={x}x{y}&type={type}"
-	b, _ := json.Marshal(n) // texts and numbers: cannot fail
-	return &nimwire.GetMixStorePolicyResponse{MixStorePolicyTag: &nimwire.MixStorePolicy{
-		Providers: wire.Str("1"), Ttl: wire.Int(storageTTL), MixEnable: wire.Int(1), NosPolicy: wire.Str(string(b)),
-	}}, nil
-}
-
-// mixToken is 6-29: as 6-2, of the only provider (section 8.2).
-func (p *Product) mixToken(_ context.Context, s *gateway.Session, req *nimwire.GetMixStoreTokenRequest) (*nimwire.GetMixStoreTokenResponse, error) {
+// mixToken is 6-29 (section 8.2).
+func (p *Product) mixToken(ctx context.Context, s *gateway.Session, req *nimwire.GetMixStoreTokenRequest) (*nimwire.GetMixStoreTokenResponse, error) {
 	q := &req.MixStoreTokenReqTag
-	g, err := p.c.Files.Grant(s.App(), file.Ask{Accid: s.Accid(), Scene: q.Tag.String(), ReturnBody: q.ReturnBody.String(), ExpireSec: q.FileExpireSec.Int()})
+	t, err := mixstore.TokenFor(ctx, p.c.Files, s.App(), q.Provider.Int(),
+		file.Ask{Accid: s.Accid(), Scene: q.Tag.String(), ReturnBody: q.ReturnBody.String(), ExpireSec: q.FileExpireSec.Int()})
 	if err != nil {
 		return nil, err
 	}
-	out := &nimwire.MixStoreToken{Provider: wire.Int(1), Token: wire.Str(g.Token), Bucket: wire.Str(g.Bucket), ObjectName: wire.Str(g.Object),
-		ExpireTime: wire.Int(g.Expires)}
-	if g.FileExpireSec > 0 {
-		out.FileExpireSec = wire.Int(g.FileExpireSec)
+	out := &nimwire.MixStoreToken{Provider: wire.Int(t.Provider), Token: wire.Str(t.Token), Bucket: wire.Str(t.Bucket), ObjectName: wire.Str(t.Key),
+		ExpireTime: wire.Int(t.Expires), ShortUrl: wire.Str(t.URL)}
+	if t.Provider == mixstore.S3 {
+		out.AccessKeyId, out.SecretAccessKey, out.SessionToken = wire.Str(t.AccessKey), wire.Str(t.Secret), wire.Str(t.Session)
+		out.Region = wire.Str(t.Region)
+	}
+	if t.FileExpireSec > 0 {
+		out.FileExpireSec = wire.Int(t.FileExpireSec)
 	}
 	return &nimwire.GetMixStoreTokenResponse{MixStoreTokenResTag: out}, nil
 }
@@ -149,27 +103,16 @@ func (p *Product) mixToken(_ context.Context, s *gateway.Session, req *nimwire.G
 // fileAuthToken is 6-30 (section 11).
 func (p *Product) fileAuthToken(_ context.Context, s *gateway.Session, req *nimwire.GetFileAuthTokenRequest) (*nimwire.GetFileAuthTokenResponse, error) {
 	q := &req.MixStoreAuthTokenReqTag
-	out := &nimwire.MixStoreAuthToken{Type: q.Type}
-	switch q.Type.Int() {
-	case 2:
-		token, ttl := p.c.Files.DownloadToken(s.App(), s.Accid())
-		out.Token, out.Ttl = wire.Str(token), wire.Int(ttl)
-	case 3:
-		urls, ok := q.Urls.Strings()
-		if !ok || len(urls) == 0 || strings.IndexByte(q.Urls.String(), 0) >= 0 {
-			return nil, im.Errorf(im.CodeBadParam, "urls must be a list of texts")
-		}
-		tokens, ttl, err := p.c.Files.URLTokens(s.App(), s.Accid(), urls)
-		if err != nil {
-			return nil, err
-		}
-		b, _ := json.Marshal(tokens) // texts: cannot fail
-		out.Tokens, out.Ttl = wire.Str(string(b)), wire.Int(ttl)
-		if len(tokens) == 1 {
-			out.Token = wire.Str(tokens[0])
-		}
-	default:
-		return nil, im.Errorf(im.CodeBadParam, "type is 2 or 3")
+	t, err := mixstore.AuthFor(p.c.Files, s.App(), s.Accid(), q.Type.Int(), q.Urls)
+	if err != nil {
+		return nil, err
+	}
+	out := &nimwire.MixStoreAuthToken{Type: q.Type, Ttl: wire.Int(t.TTL)}
+	if t.Token != "" {
+		out.Token = wire.Str(t.Token)
+	}
+	if t.Tokens != "" {
+		out.Tokens = wire.Str(t.Tokens)
 	}
 	return &nimwire.GetFileAuthTokenResponse{MixStoreAuthTokenResTag: out}, nil
 }

@@ -116,7 +116,7 @@ func (p *Product) logout(_ context.Context, s *gateway.Session, _ *gateway.None)
 // (docs/protocol/nim-core.md section 3.7).
 func (p *Product) kick(_ context.Context, s *gateway.Session, req *nimwire.KickRequest) (*nimwire.KickResponse, error) {
 	me := s.Login().Device
-	k := presence.Kick{Reason: presence.KickOtherDevice, ByClient: me.ClientType, CustomType: me.CustomType, Except: s.ID}
+	k := presence.Kick{Reason: presence.KickOtherDevice, ByClient: me.ClientType, CustomType: me.CustomType, Except: s.ID, Product: &me.Product}
 	done := []string{}
 	for _, id := range req.DeviceIds {
 		for _, d := range p.c.Directory.Devices(me.App, me.Accid) {
@@ -153,6 +153,9 @@ func (p *Product) onDeviceUp(ev im.Event, sessions []*gateway.Session) {
 	if err != nil {
 		p.c.Log.Error("device event", "err", err)
 		return
+	}
+	if d.Product != "" {
+		return // another product's device is none of NIM's
 	}
 	a, ok := p.c.Apps.Get(d.App)
 	if !ok {
@@ -193,6 +196,9 @@ func (p *Product) onDeviceDown(ev im.Event, sessions []*gateway.Session) {
 	if err != nil {
 		p.c.Log.Error("device event", "err", err)
 		return
+	}
+	if d.Product != "" {
+		return // another product's device is none of NIM's
 	}
 	frame := pushFrame(nimwire.MultiPortLogin.PushID(), &nimwire.MultiPortLoginResponse{State: 3, LoginPorts: []nimwire.LoginPort{port(d)}})
 	others(ev, sessions, func(s *gateway.Session) { s.PutFrame(frame) })
