@@ -7,7 +7,6 @@ const (
 	noFiles       = "uploads through the server API are not available on this server"
 	noJobs        = "file jobs are not available on this server"
 	noTeams       = "teams are not available on this server"
-	noSuperTeams  = "super teams are not available on this server"
 	noRooms       = "chat rooms are not available on this server"
 	noTranslation = "no translation engine is attached to this server"
 )
@@ -94,24 +93,24 @@ func (a *API) actions() []action {
 		{"superteam/invite.action", form(a.superTeamInvite)},
 		{"superteam/kick.action", form(a.superTeamKick)},
 		{"superteam/leave.action", form(a.superTeamLeave)},
-		{"superteam/updateTinfo.action", unsupported(noSuperTeams)},
-		{"superteam/updateTlist.action", unsupported(noSuperTeams)},
-		{"superteam/updateTeamNick.action", unsupported(noSuperTeams)},
-		{"superteam/getTinfos.action", unsupported(noSuperTeams)},
-		{"superteam/joinTeams.action", unsupported(noSuperTeams)},
-		{"superteam/getTlists.action", unsupported(noSuperTeams)},
-		{"superteam/getMuteTlists.action", unsupported(noSuperTeams)},
-		{"superteam/changeOwner.action", unsupported(noSuperTeams)},
-		{"superteam/addManager.action", unsupported(noSuperTeams)},
-		{"superteam/removeManager.action", unsupported(noSuperTeams)},
-		{"superteam/mute.action", unsupported(noSuperTeams)},
-		{"superteam/muteTlist.action", unsupported(noSuperTeams)},
-		{"superteam/changeLevel.action", unsupported(noSuperTeams)},
-		{"superteam/sendMsg.action", unsupported(noSuperTeams)},
-		{"superteam/sendAttachMsg.action", unsupported(noSuperTeams)},
+		{"superteam/updateTinfo.action", form(a.superTeamUpdate)},
+		{"superteam/updateTlist.action", form(a.superTeamUpdateOwn)},
+		{"superteam/updateTeamNick.action", form(a.superTeamUpdateNick)},
+		{"superteam/getTinfos.action", form(a.superTeamQuery)},
+		{"superteam/joinTeams.action", form(a.superTeamsJoined)},
+		{"superteam/getTlists.action", form(a.superTeamMembers)},
+		{"superteam/getMuteTlists.action", form(a.superTeamMuted)},
+		{"superteam/changeOwner.action", form(a.superTeamChangeOwner)},
+		{"superteam/addManager.action", form(a.superTeamAddManager)},
+		{"superteam/removeManager.action", form(a.superTeamRemoveManager)},
+		{"superteam/mute.action", form(a.superTeamMute)},
+		{"superteam/muteTlist.action", form(a.superTeamMuteMembers)},
+		{"superteam/changeLevel.action", form(a.superTeamChangeLevel)},
+		{"superteam/sendMsg.action", form(a.superTeamSend)},
+		{"superteam/sendAttachMsg.action", form(a.superTeamSendAttach)},
 		{"superteam/recallMsg.action", form(a.superTeamRecall)},
-		{"superteam/queryHistoryMsg.action", unsupported(noSuperTeams)},
-		{"superteam/queryHistoryMsgByIds.action", unsupported(noSuperTeams)},
+		{"superteam/queryHistoryMsg.action", form(a.superTeamHistory)},
+		{"superteam/queryHistoryMsgByIds.action", form(a.superTeamByID)},
 
 		{"chatroom/create.action", unsupported(noRooms)},
 		{"chatroom/get.action", unsupported(noRooms)},

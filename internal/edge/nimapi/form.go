@@ -67,12 +67,13 @@ type Param struct {
 // binder fills the fields of one parameter struct. Fields carry
 // `form:"name,option,..."`; their Go type chooses the syntax:
 //
-//	string    text; options accid (normalised), json, object (checked)
+//	string    text; options accid (normalised), json, object, objects (checked)
 //	*string   text, nil when absent: an empty text is a value that clears
 //	bool      exactly true or false; *bool is nil when absent
 //	int       32-bit number, int64 a 64-bit one; *int is nil when absent
 //	[]string  JSON array of texts or numbers; with accid normalised where legal
-//	[]int64   comma separated numbers
+//	[]int64   comma separated numbers; with array a JSON array of numbers or
+//	          texts of digits
 //
 // Options: required, zero, max=N, bytes, min=N, enum=A|B, default=N, alias=NAME.
 type binder struct {
@@ -128,6 +129,10 @@ func readTag(t reflect.Type, f reflect.StructField, tag string) Param {
 			p.Kind = "json"
 		case "object":
 			p.Kind = "json-object"
+		case "objects":
+			p.Kind = "json-array<object>"
+		case "array":
+			p.Kind = "json-array<long>"
 		case "alias":
 			p.Aliases = append(p.Aliases, value)
 		case "default":

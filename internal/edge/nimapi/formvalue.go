@@ -57,8 +57,10 @@ func (p *Param) setNumber(dst reflect.Value, text string) error {
 }
 
 func (p *Param) setText(dst reflect.Value, text string) error {
-	if err := p.checkText(text); err != nil {
-		return err
+	if p.Kind != "json-array<object>" { // Max counts elements there
+		if err := p.checkText(text); err != nil {
+			return err
+		}
 	}
 	switch p.Kind {
 	case "accid":
@@ -74,6 +76,14 @@ func (p *Param) setText(dst reflect.Value, text string) error {
 	case "json-object":
 		if !isObject(text) {
 			return im.Errorf(im.CodeBadParam, "%s not a JSON object", p.Name)
+		}
+	case "json-array<object>":
+		var list []struct{}
+		if json.Unmarshal([]byte(text), &list) != nil {
+			return im.Errorf(im.CodeBadParam, "%s not a JSON array of objects", p.Name)
+		}
+		if len(list) > p.Max {
+			return im.Errorf(im.CodeBadParam, "%s has more than %d elements", p.Name, p.Max)
 		}
 	}
 	dst.SetString(text)
@@ -114,11 +124,22 @@ func (p *Param) setList(dst reflect.Value, text string) error {
 }
 
 func (p *Param) setNumbers(dst reflect.Value, text string) error {
+	items, fault := strings.Split(text, ","), "comma separated numbers"
+	if p.Kind == "json-array<long>" {
+		var err error
+		fault = "a JSON array of numbers"
+		if items, err = parseList(text); err != nil || len(items) == 0 {
+			return im.Errorf(im.CodeBadParam, "%s not %s", p.Name, fault)
+		}
+		if p.Max > 0 && len(items) > p.Max {
+			return im.Errorf(im.CodeBadParam, "%s has more than %d elements", p.Name, p.Max)
+		}
+	}
 	var out []int64
-	for item := range strings.SplitSeq(text, ",") {
+	for _, item := range items {
 		n, err := strconv.ParseInt(strings.TrimSpace(item), 10, 64)
 		if err != nil {
-			return im.Errorf(im.CodeBadParam, "%s not comma separated numbers", p.Name)
+			return im.Errorf(im.CodeBadParam, "%s not %s", p.Name, fault)
 		}
 		out = append(out, n)
 	}

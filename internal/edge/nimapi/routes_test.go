@@ -125,8 +125,9 @@ func TestParamsMatchTheDocument(t *testing.T) {
 					t.Errorf("%s: alias %s not bound", where, a)
 				}
 			}
-			// useYidun and ope of muteTeam document their meaningful values; others are accepted.
-			if strings.HasPrefix(p.Kind, "int") && len(d.Allowed) > 0 && d.Name != "useYidun" && !strings.HasSuffix(where, "team/muteTeam.action ope") {
+			// These document their meaningful values; others are accepted.
+			free := d.Name == "useYidun" || d.Name == "silentType" || strings.HasSuffix(where, "team/muteTeam.action ope")
+			if strings.HasPrefix(p.Kind, "int") && len(d.Allowed) > 0 && !free {
 				var got []string
 				for _, n := range p.Enum {
 					got = append(got, strconv.FormatInt(n, 10))

@@ -270,30 +270,138 @@ func TestSuperTeamDismiss(t *testing.T) {
 	n.want(n.call("superteam/dismiss", tid, "owner=alice"), `{"code":803,"desc":"team does not exist"}`)
 }
 
+// superTeamCall is a call that succeeds for alice, who owns the super team;
+// bob, carol and dan are in it, dan as a manager, dave is not.
+type superTeamCall struct {
+	path  string
+	actor string   // the parameter that names who acts; "" = nobody
+	form  []string // everything that must not be missing, but for the team
+	more  []string // the rest
+	rank  string   // who may: "" every member, "manager", "owner"
+}
+
+func superTeamCalls() []superTeamCall {
+	now := "timetag=1"
+	return []superTeamCall{
+		{"invite", "owner", []string{"owner=alice", `inviteAccids=["dave"]`}, []string{"msg=x"}, "manager"},
+		{"kick", "owner", []string{"owner=alice", `kickAccids=["carol"]`}, nil, "manager"},
+		{"leave", "accid", []string{"accid=carol"}, nil, ""},
+		{"updateTinfo", "owner", []string{"owner=alice"}, []string{"tname=n"}, "manager"},
+		{"updateTlist", "accid", []string{"accid=alice"}, []string{"nick=n"}, ""},
+		{"updateTeamNick", "owner", []string{"owner=alice", "accid=carol", "nick=n"}, nil, "manager"},
+		{"getTlists", "", []string{"limit=10"}, []string{"timetag=0"}, ""},
+		{"getMuteTlists", "", []string{"limit=10"}, []string{"timetag=0"}, ""},
+		{"changeOwner", "owner", []string{"owner=alice", "accid=carol", "leave=2"}, nil, "owner"},
+		{"addManager", "owner", []string{"owner=alice", `managerAccids=["carol"]`}, nil, "owner"},
+		{"removeManager", "owner", []string{"owner=alice", `managerAccids=["carol"]`}, nil, "owner"},
+		{"mute", "owner", []string{"owner=alice", "muteType=1"}, nil, "owner"},
+		{"muteTlist", "owner", []string{"owner=alice", `muteAccids=["carol"]`, "mute=1"}, nil, "manager"},
+		{"changeLevel", "owner", []string{"owner=alice", "tlevel=100"}, nil, "owner"},
+		{"sendMsg", "fromAccid", []string{"fromAccid=alice", "type=0", `body={"msg":"hi"}`}, nil, ""},
+		{"queryHistoryMsg", "accid", []string{"accid=alice", "limit=10"}, []string{"begintime=0", "endtime=0"}, ""},
+		{"recallMsg", "", []string{"deleteMsgid=1", now, "from=alice"}, nil, ""},
+		{"dismiss", "owner", []string{"owner=alice"}, nil, "owner"},
+	}
+}
+
+// with returns the form with one parameter set anew.
+func with(form []string, param string) []string {
+	name, _, _ := strings.Cut(param, "=")
+	out := slices.DeleteFunc(slices.Clone(form), func(p string) bool { return strings.HasPrefix(p, name+"=") })
+	return append(out, param)
+}
+
+// crew makes the super team of superTeamCalls.
+func (n *node) crew() (tid string) {
+	n.t.Helper()
+	n.register("alice", "bob", "carol", "dan", "dave")
+	tid = n.superTeam("bob", "carol", "dan")
+	n.want(n.call("superteam/addManager", tid, "owner=alice", `managerAccids=["dan"]`), `{"code":200}`)
+	return tid
+}
+
+// TestSuperTeamRefusals: what is missing, unknown or not allowed, for every call
+// on one super team; nothing of it changes the team.
+func TestSuperTeamRefusals(t *testing.T) {
+	n := newNode(t)
+	tid := n.crew()
+	n.set(map[string]string{"rest_rate": "10000"})
+	members, notes := []string{"alice", "bob", "carol", "dan"}, []string{"alice: 0 bob carol dan", "alice: 7 dan"}
+	for _, c := range superTeamCalls() {
+		team := tid
+		if c.path == "recallMsg" {
+			team = "to=" + strings.TrimPrefix(tid, "tid=")
+		}
+		name, _, _ := strings.Cut(team, "=")
+		path, form := "superteam/"+c.path, slices.Concat(c.form, c.more)
+		cases := []teamCase{
+			{"no team", path, form, `{"code":414,"desc":"` + name + ` missing"}`},
+			{"malformed team", path, with(form, name+"=x"), `{"code":414,"desc":"` + name + ` not a number"}`},
+			{"team too long", path, with(form, name+"="+strings.Repeat("0", 129)), `{"code":414,"desc":"` + name + ` longer than 128 characters"}`},
+			{"team unknown", path, with(form, name+"=5"), `{"code":803,"desc":"team does not exist"}`},
+		}
+		if c.path == "recallMsg" { // a message that is not there is no fault
+			cases = cases[:2]
+		}
+		for i, p := range c.form {
+			name, _, _ := strings.Cut(p, "=")
+			cases = append(cases, teamCase{"no " + name, path, append(slices.Delete(slices.Clone(form), i, i+1), team), `{"code":414,"desc":"` + name + ` missing"}`})
+		}
+		if c.actor != "" {
+			cases = append(cases,
+				teamCase{"actor unknown", path, append(with(form, c.actor+"=ghost"), team), `{"code":414,"desc":"ghost is not registered"}`},
+				teamCase{"actor malformed", path, append(with(form, c.actor+"=g|h"), team), `{"code":414,"desc":"` + c.actor + `: 1 to 32 characters of A-Z a-z 0-9 _ @ . -"}`},
+				teamCase{"not a member", path, append(with(form, c.actor+"=dave"), team), `{"code":804,"desc":"not in the team"}`})
+		}
+		if c.rank != "" {
+			cases = append(cases, teamCase{"ordinary member", path, append(with(form, c.actor+"=bob"), team), `{"code":802,"desc":"no permission"}`})
+		}
+		if c.rank == "owner" {
+			cases = append(cases, teamCase{"manager", path, append(with(form, c.actor+"=dan"), team), `{"code":802,"desc":"no permission"}`})
+		}
+		t.Run(c.path, func(t *testing.T) {
+			n.t = t
+			n.refused(cases)
+		})
+	}
+	n.t = t
+	n.wantMembers(tid, members...)
+	n.wantNotes(tid, notes...)
+}
+
 // TestSuperTeamTenants: another app's keys reach no super team of this one.
 func TestSuperTeamTenants(t *testing.T) {
 	n := newNode(t)
-	n.register("alice", "bob", "carol")
-	tid := n.superTeam("bob")
+	tid := n.crew()
+	sent := field(t, n.call("superteam/sendMsg", tid, "fromAccid=alice", "type=0", `body={"msg":"ours"}`), "data", "msgid")
 	if _, err := n.apps.Ensure(t.Context(), "app2", appSecret, "", ""); err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []string{"alice", "bob", "carol"} {
+	for _, id := range []string{"alice", "bob", "carol", "dan", "dave"} {
 		if _, _, err := n.accounts.Register(t.Context(), "app2", id, "token", account.CardUpdate{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	second := map[string]string{"AppKey": "app2"}
-	for _, c := range [][]string{
-		{"superteam/invite", tid, "owner=alice", `inviteAccids=["carol"]`},
-		{"superteam/kick", tid, "owner=alice", `kickAccids=["bob"]`},
-		{"superteam/leave", tid, "accid=bob"},
-		{"superteam/dismiss", tid, "owner=alice"},
-	} {
-		if got := n.callAs(second, c[0], c[1:]...); got != `{"code":803,"desc":"team does not exist"}` {
-			t.Errorf("%s: %s", c[0], got)
+	for _, c := range superTeamCalls() {
+		if c.path == "recallMsg" {
+			continue // TestRecallTenants
+		}
+		if got := n.callAs(second, "superteam/"+c.path, append(append([]string{tid}, c.form...), c.more...)...); got != `{"code":803,"desc":"team does not exist"}` {
+			t.Errorf("%s: %s", c.path, got)
 		}
 	}
-	n.wantMembers(tid, "alice", "bob")
-	n.wantNotes(tid, "alice: 0 bob")
+	id := strings.TrimPrefix(tid, "tid=")
+	for _, c := range []struct{ path, form, want string }{
+		{"getTinfos", "tids=[" + id + "]", `{"code":803,"desc":"team ` + id + ` does not exist"}`},
+		{"joinTeams", "accid=alice", `{"code":200,"tinfos":[]}`},
+		{"queryHistoryMsgByIds", fmt.Sprintf(`msgs=[{"msgid":%v,"from":"alice","to":%s,"time":1}]`, sent, id), `{"code":200,"msgs":[]}`},
+	} {
+		n.want(n.callAs(second, "superteam/"+c.path, c.form), c.want)
+	}
+	n.want(n.callAs(second, "superteam/sendAttachMsg", "from=alice", "to="+id, "attach=x"), `{"code":803,"desc":"team does not exist"}`)
+	n.wantMembers(tid, "alice", "bob", "carol", "dan")
+	if got := n.notes(tid); len(got) != 3 {
+		t.Errorf("%q", got)
+	}
 }

@@ -62,6 +62,8 @@ type Send struct {
 	Origin string // connection id that sends; it gets the answer, not a copy
 	REST   bool   // sent by the app's server, which is trusted: no mutes, no rate limit, no callback
 	Peer   Peer   // where it came from; empty for REST
+	// CheckMute: mutes count for a team message although it comes by REST.
+	CheckMute bool
 }
 
 // SendP2P checks a one-to-one message and queues it for the next commit. A

@@ -38,22 +38,21 @@ func (s *Service) SendTeam(ctx context.Context, r Send, scene im.Scene, done fun
 	if err != nil {
 		return err
 	}
-	if !r.REST {
-		switch {
-		case sender.Blocked:
-			return im.Errorf(im.CodeBlocked, "account blocked")
-		case sender.Mute.All || sender.Mute.Team:
-			return im.Errorf(im.CodeMuted, "account muted")
-		case !s.rate.allow(r.App.Key, m.From, r.App.Settings.SendRate):
-			return im.Errorf(im.CodeTooFrequent, "too many messages")
-		}
+	mutes := !r.REST || r.CheckMute
+	switch {
+	case sender.Blocked && !r.REST:
+		return im.Errorf(im.CodeBlocked, "account blocked")
+	case mutes && (sender.Mute.All || sender.Mute.Team):
+		return im.Errorf(im.CodeMuted, "account muted")
+	case !r.REST && !s.rate.allow(r.App.Key, m.From, r.App.Settings.SendRate):
+		return im.Errorf(im.CodeTooFrequent, "too many messages")
 	}
 	m.App, m.Scene, m.To, m.Conv = r.App.Key, scene, strconv.FormatInt(tid, 10), im.TeamKey(tid)
 	if scene == im.SceneSuperTeam {
 		m.Conv = im.SuperTeamKey(tid)
 		m.Flags &^= NeedReceipt // super teams have none
 	}
-	members, err := s.gate.MaySend(ctx, r.App.Key, m.Conv, m.From)
+	members, err := s.gate.MaySend(ctx, r.App.Key, m.Conv, m.From, mutes)
 	if err != nil {
 		return err
 	}

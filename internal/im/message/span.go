@@ -42,9 +42,9 @@ type Membership struct {
 // Gate says who may send into teams. It is the package team's; packages are
 // ordered so that message cannot ask it directly.
 type Gate interface {
-	// MaySend refuses with 803, 804, 812 or 423, or says how many members the
+	// MaySend refuses with 803, 804 and, where mutes count, with 812 or 423, or says how many members the
 	// team has.
-	MaySend(ctx context.Context, app string, conv im.ConvKey, accid string) (members int64, err error)
+	MaySend(ctx context.Context, app string, conv im.ConvKey, accid string, mutes bool) (members int64, err error)
 	// Roster lists the members of a team as copies name them (eventcopy.Names).
 	Roster(ctx context.Context, app string, conv im.ConvKey) (string, error)
 }

@@ -129,7 +129,7 @@ func (s *Service) Roster(ctx context.Context, app string, conv im.ConvKey) (stri
 }
 
 // MaySend implements message.Gate (docs/protocol/nim-core.md section 5.3).
-func (s *Service) MaySend(ctx context.Context, app string, conv im.ConvKey, accid string) (int64, error) {
+func (s *Service) MaySend(ctx context.Context, app string, conv im.ConvKey, accid string, mutes bool) (int64, error) {
 	t, m, err := s.gate.look(ctx, app, conv, accid)
 	if err != nil {
 		return 0, err
@@ -137,6 +137,7 @@ func (s *Service) MaySend(ctx context.Context, app string, conv im.ConvKey, acci
 	switch err := t.allows(m, OpRead); {
 	case err != nil:
 		return 0, err
+	case !mutes:
 	case m.Muted:
 		return 0, im.Errorf(im.CodeMuted, "muted in the team")
 	case t.MuteType == MuteAll, t.MuteType == MuteOrdinary && m.Role == Ordinary:

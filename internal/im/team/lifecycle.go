@@ -117,6 +117,9 @@ func (s *Service) Create(ctx context.Context, who Actor, c Creation) (*Team, []s
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(others) >= maxAccounts { // the owner counts (docs/protocol/nim-social.md section 5.2)
+		return nil, nil, im.Errorf(im.CodeBadParam, "at most %d accounts", maxAccounts)
+	}
 	if c.Type != Basic && c.Type != Advanced || c.Kind == Super && c.Type != Advanced {
 		return nil, nil, im.Errorf(im.CodeBadParam, "team type")
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/message"
 )
 
 // tombstoneMs is how long ended memberships are told of; a client that was away
@@ -110,4 +111,19 @@ func (s *Service) CheckRole(ctx context.Context, app, accid string, k Kind, tid 
 		return errNoRight()
 	}
 	return nil
+}
+
+// AllMembers returns members of a team to the app's server, which need be none: 803.
+func (s *Service) AllMembers(ctx context.Context, app string, k Kind, tid int64, q MemberQuery) ([]*Member, error) {
+	if _, err := s.Get(ctx, app, k, tid); err != nil {
+		return nil, err
+	}
+	return s.c.Store.Members(ctx, app, k.Key(tid), q)
+}
+
+// MessagesByID returns messages of a team to the app's server; what is unknown,
+// gone or not kept as history is left out.
+func (s *Service) MessagesByID(ctx context.Context, app string, k Kind, tid int64, ids []int64) ([]*message.Message, error) {
+	msgs, err := s.c.Store.TeamMessages(ctx, app, k.Key(tid), ids)
+	return slices.DeleteFunc(msgs, func(m *message.Message) bool { return m.Flags.Has(message.NoHistory) }), err
 }
