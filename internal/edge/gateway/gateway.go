@@ -302,7 +302,7 @@ func (g *Gateway) offline(s *Session, r Reason) {
 	if l == nil || !s.gone.CompareAndSwap(false, true) {
 		return
 	}
-	if r != ReasonLogout && r != ReasonKicked {
+	if r.lost() {
 		g.lost.put(lostKey{l.Device.Key(), l.Client}, s.live.received(), g.nowMs())
 	}
 	g.hub.remove(l.Device.Key(), s)
@@ -310,7 +310,7 @@ func (g *Gateway) offline(s *Session, r Reason) {
 	g.metrics.logins.Dec()
 	if g.cfg.Directory.Remove(l.Device) {
 		down := *l.Device
-		down.Lost = r != ReasonLogout && r != ReasonKicked
+		down.Lost = r.lost()
 		g.cfg.Bus.Publish(im.Event{Kind: im.EventDeviceDown, App: down.App, To: down.Accid, Origin: s.ID, Body: down.Encode()})
 	}
 	for _, p := range g.products {

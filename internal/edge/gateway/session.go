@@ -332,6 +332,9 @@ func (r *packetRate) allow(nowMs int64, rate float64, burst int) bool {
 // Reason says why the server ended a connection; it is logged and counted.
 type Reason string
 
+// lost says whether the client is expected back: nobody meant the connection to end.
+func (r Reason) lost() bool { return r != ReasonLogout && r != ReasonKicked && r != ReasonKickedByOwn }
+
 // Reasons.
 const (
 	ReasonClientLeft      Reason = "client left"
@@ -344,6 +347,7 @@ const (
 	ReasonNoLogin         Reason = "no login in time"
 	ReasonLoginRefused    Reason = "login refused"
 	ReasonKicked          Reason = "kicked"
+	ReasonKickedByOwn     Reason = "kicked by another own device"
 	ReasonLogout          Reason = "logout"
 	ReasonDraining        Reason = "draining"
 	ReasonBusGap          Reason = "events may have been lost"

@@ -69,12 +69,16 @@ type LoginRecord struct {
 	App, Accid string
 	ID         int64
 	TimeMs     int64
-	Event      int // 2 login, 3 logout (docs/api/server-v1.md section 12.7)
+	Event      int // 2 login, 3 logout (docs/api/server-v1.md section 12.7), RecordFailed
 	ClientType int
 	IP, Device string
 	SDKVersion int
 	Copy       *eventcopy.Copy // stored with it; nil: the app's server is not told
 }
+
+// RecordFailed is the event of a login that failed. It is no record: only its
+// copy is stored.
+const RecordFailed = 84
 
 // Register makes an account. An empty token is generated; the token in force is
 // returned once and cannot be read again.

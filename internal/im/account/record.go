@@ -12,11 +12,18 @@ import (
 // it the newest are dropped, because a login must not wait for its record.
 const recordQueue = 5_000
 
+// recordTries is how often a batch is offered to a store that fails: half a
+// minute. Then it is given up, so that the later ones are not.
+const recordTries = 60
+
 // LoginLog writes login records behind, in batches.
 type LoginLog struct {
 	accounts *Service
 	ids      *im.IDs
 	queue    chan LoginRecord // capacity recordQueue
+
+	again []LoginRecord // Run's: the store has refused them so far
+	tries int           // how often
 }
 
 // NewLoginLog returns a log; the caller owns Run.
@@ -53,14 +60,20 @@ func (l *LoginLog) Run(ctx context.Context) {
 
 func (l *LoginLog) write(ctx context.Context) {
 	for {
-		batch := l.take(200)
-		if len(batch) == 0 {
+		if len(l.again) == 0 {
+			l.again, l.tries = l.take(200), 0
+		}
+		if len(l.again) == 0 {
 			return
 		}
-		if err := l.accounts.AddLoginRecords(ctx, batch); err != nil {
-			slog.Error("write login records", "records", len(batch), "err", err)
-			return
+		if err := l.accounts.AddLoginRecords(ctx, l.again); err != nil {
+			l.tries++
+			slog.Error("write login records", "records", len(l.again), "tries", l.tries, "err", err)
+			if l.tries < recordTries {
+				return
+			}
 		}
+		l.again = nil
 	}
 }
 

@@ -117,6 +117,12 @@ type Setting struct {
 	parse                        func(*Settings, string) error
 }
 
+// CallsBack says whether the app's server wants to be asked about an event
+// (docs/api/callbacks.md section 5).
+func (s *Settings) CallsBack(event int) bool {
+	return s.CallbackURL != "" && s.CallbackEvents[strconv.Itoa(event)]
+}
+
 // AllSettings lists every setting in a stable order.
 func AllSettings() []Setting {
 	out := settingTable()

@@ -6,6 +6,7 @@ import (
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/eventcopy"
 )
 
 // Receipt says how far Reader has read what To wrote to it
@@ -15,6 +16,35 @@ type Receipt struct {
 	Reader   string `json:"r"`
 	TimeMs   int64  `json:"m"` // time of the newest message read
 	IDClient string `json:"c"` // its client id
+
+	Client int  `json:"-"` // type of the reader's client, for the copy
+	copied bool // the app's server is told
+}
+
+// receiptCopyBody is the body of event 30 (docs/api/copy.md section 7); Objects
+// is a text that holds a list.
+type receiptCopyBody struct {
+	EventType string `json:"eventType"`
+	Objects   string `json:"objects"`
+}
+
+type receiptCopy struct {
+	From     string `json:"fromAccount"` // the reader
+	To       string `json:"toAccount"`
+	Client   string `json:"clientType,omitempty"`
+	IDClient string `json:"msgidClient,omitempty"`
+	Time     string `json:"timestamp"` // ms
+}
+
+// Copy returns what the app's server is told of r; nil if it is told nothing.
+// The store keeps it in the transaction of r, if r is news.
+func (r *Receipt) Copy(app string) *eventcopy.Copy {
+	if !r.copied {
+		return nil
+	}
+	list := eventcopy.Marshal([]receiptCopy{{r.Reader, r.To, im.ClientTypeName(r.Client), r.IDClient, eventcopy.Ms(r.TimeMs)}})
+	return &eventcopy.Copy{App: app, Event: eventcopy.Receipt, Lane: string(im.P2PKey(r.To, r.Reader)),
+		Body: eventcopy.Marshal(receiptCopyBody{eventcopy.Receipt.Text(), string(list)})}
 }
 
 // Encode packs r into the body of an EventReceipt.
@@ -48,6 +78,7 @@ func (s *Service) MarkReceipt(ctx context.Context, a *app.App, r *Receipt) error
 		return err
 	}
 	r.TimeMs = min(r.TimeMs, s.clock.NowMs()+clockDrift)
+	r.copied = eventcopy.Wanted(a, eventcopy.Receipt)
 	rose, err := s.store.RaiseReceipt(ctx, a.Key, r)
 	if err != nil {
 		return err
@@ -66,7 +97,7 @@ func (s *Service) MarkReceiptFor(ctx context.Context, a *app.App, reader, writer
 	if err != nil || m == nil || !m.VisibleTo(reader) {
 		return s.clock.NowMs(), err
 	}
-	return s.clock.NowMs(), s.MarkReceipt(ctx, a, &Receipt{To: writer, Reader: reader, TimeMs: m.Time, IDClient: m.IDClient})
+	return s.clock.NowMs(), s.MarkReceipt(ctx, a, &Receipt{To: writer, Reader: reader, TimeMs: m.Time, IDClient: m.IDClient, Client: ClientTypeREST})
 }
 
 // Receipts returns how far others have read what the account wrote to them, as

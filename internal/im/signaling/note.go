@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/eventcopy"
 )
 
 // Event is the kind of a note on the bus: To is the receiver, ID the note's id,
@@ -101,4 +102,5 @@ type Stored struct {
 type Outcome struct {
 	Sends    []Send
 	Withdraw []Stored
+	Copies   []*eventcopy.Copy // what the app's server is told
 }

@@ -17,6 +17,7 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/presence"
 )
 
@@ -41,6 +42,9 @@ type Store interface {
 	AcknowledgeNotes(ctx context.Context, app, accid string, ids []int64) error
 	// DropNotes forgets at most limit notes with ids below beforeID.
 	DropNotes(ctx context.Context, app string, beforeID int64, limit int) (int, error)
+	// PutCopies stores what the app's server is told of events that nothing else
+	// is stored of.
+	PutCopies(ctx context.Context, cs []*eventcopy.Copy) error
 }
 
 // Config is what a Service needs.
@@ -91,7 +95,7 @@ func (s *Service) Create(ctx context.Context, a *app.App, by Caller, q Ask) (*Ch
 	if err != nil {
 		return nil, err
 	}
-	return c, s.c.Store.CreateChannel(ctx, c, Outcome{}, s.keepMax(a), c.CreatedMs)
+	return c, s.c.Store.CreateChannel(ctx, c, Outcome{Copies: created(a, c)}, s.keepMax(a), c.CreatedMs)
 }
 
 // Call creates, joins and invites in one step. The second result says what
@@ -105,13 +109,15 @@ func (s *Service) Call(ctx context.Context, a *app.App, by Caller, q Ask) (*Chan
 		return nil, 0, err
 	}
 	now := c.CreatedMs
-	if _, err := c.join(by, q.UID, now, s.online(a.Key, by.Accid), drawUID); err != nil {
+	joined, err := s.join(a, c, by, q, s.c.NextID(), now)
+	if err != nil {
 		return nil, 0, err
 	}
 	out, err := s.invite(c, by, q, s.c.NextID(), now)
 	if err != nil {
 		return nil, 0, err
 	}
+	out.Copies = slices.Concat(created(a, c), copied(a, joined), copied(a, out))
 	if err := s.c.Store.CreateChannel(ctx, c, out, s.keepMax(a), now); err != nil {
 		return nil, 0, err
 	}
@@ -249,7 +255,13 @@ func (s *Service) Custom(ctx context.Context, a *app.App, by Caller, q Ask) erro
 		to = []string{q.Peer}
 	}
 	n := &Note{ID: s.c.NextID(), Kind: KindCustom, Channel: c.Head(), From: by.Accid, To: q.Peer, AttachExt: q.AttachExt, TimeMs: s.c.Clock.NowMs()}
-	s.publish(a.Key, Outcome{Sends: []Send{{Note: n, To: to}}})
+	out := Outcome{Sends: []Send{{Note: n, To: to}}}
+	if cs := copied(a, out); cs != nil {
+		if err := s.c.Store.PutCopies(ctx, cs); err != nil {
+			return err
+		}
+	}
+	s.publish(a.Key, out)
 	return nil
 }
 
@@ -330,6 +342,7 @@ func (s *Service) Expire(ctx context.Context, a *app.App, limit int) error {
 			for _, m := range c.expire(now, func(conn string) bool { return s.connected(a.Key, c, conn) }) {
 				out.Sends = append(out.Sends, left(c, m, Ask{}, s.c.NextID(), now).Sends...)
 			}
+			out.Copies = copied(a, out)
 			return out, nil
 		})
 		if err != nil && im.CodeOf(err) != CodeNoChannel {
@@ -360,7 +373,9 @@ func (s *Service) change(ctx context.Context, a *app.App, q Ask, op func(c *Chan
 		if !c.Live(now) {
 			return Outcome{}, im.Errorf(CodeNoChannel, "no such channel")
 		}
-		return op(c, now)
+		out, err := op(c, now)
+		out.Copies = copied(a, out)
+		return out, err
 	})
 	if err != nil {
 		return nil, err

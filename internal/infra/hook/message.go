@@ -37,11 +37,6 @@ type messageBody struct {
 	Ext        string `json:"ext,omitempty"`
 }
 
-// enabled says whether the app's server wants to be asked about an event.
-func enabled(a *app.App, event int) bool {
-	return a.Settings.CallbackURL != "" && a.Settings.CallbackEvents[strconv.Itoa(event)]
-}
-
 // Message asks the app's server whether a client's message may go on; it is a
 // message.Callback. Without an answer callback_on_failure decides.
 func (c *Client) Message(ctx context.Context, a *app.App, m *message.Message, p message.Peer) (message.Verdict, error) {
@@ -52,7 +47,7 @@ func (c *Client) Message(ctx context.Context, a *app.App, m *message.Message, p 
 	case im.SceneSuperTeam:
 		event = superTeamEvent
 	}
-	if !enabled(a, event) {
+	if !a.Settings.CallsBack(event) {
 		return message.Verdict{}, nil
 	}
 	now := strconv.FormatInt(c.clock.NowMs(), 10)
@@ -110,7 +105,7 @@ func modify(v *message.Verdict, raw json.RawMessage) {
 // 403, or the code 20000 to 20099 that the server chose. body carries eventType.
 // An operation whose event is not switched on passes.
 func (c *Client) Operation(ctx context.Context, a *app.App, event int, env string, body any) error {
-	if !enabled(a, event) {
+	if !a.Settings.CallsBack(event) {
 		return nil
 	}
 	v, err := c.ask(ctx, a, event, env, time.Duration(a.Settings.CallbackTimeout)*time.Millisecond, marshal(body))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
@@ -192,7 +193,8 @@ func (s *Store) AddLoginRecords(ctx context.Context, records []account.LoginReco
 		if err := s.putCopies(ctx, t, copies); err != nil {
 			return err
 		}
-		return inChunks(records, func(part []account.LoginRecord) error {
+		logins := slices.DeleteFunc(slices.Clone(records), func(r account.LoginRecord) bool { return r.Event == account.RecordFailed })
+		return inChunks(logins, func(part []account.LoginRecord) error {
 			args := make([]any, 0, 9*len(part))
 			for _, r := range part {
 				no, err := s.appNo(ctx, r.App)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/message"
 )
 
@@ -14,12 +15,18 @@ func (s *Store) RaiseReceipt(ctx context.Context, app string, r *message.Receipt
 		return false, err
 	}
 	stored, rose := *r, false
+	var copies []*eventcopy.Copy
 	err = s.write(ctx, func(ctx context.Context, t tx) error {
 		n, err := t.exec(ctx, `INSERT INTO receipt (app, accid, reader, time, id_client) VALUES ($1,$2,$3,$4,$5)
 			ON CONFLICT (app, accid, reader) DO UPDATE SET time = excluded.time, id_client = excluded.id_client WHERE receipt.time < excluded.time`,
 			no, r.To, r.Reader, r.TimeMs, r.IDClient)
-		if rose = n > 0; err != nil || rose {
+		rose, copies = n > 0, nil
+		switch {
+		case err != nil:
 			return err
+		case rose:
+			copies = []*eventcopy.Copy{r.Copy(app)}
+			return s.putCopies(ctx, t, copies)
 		}
 		rows, err := t.query(ctx, `SELECT time, id_client FROM receipt WHERE app = $1 AND accid = $2 AND reader = $3`, no, r.To, r.Reader)
 		if err != nil {
@@ -34,6 +41,7 @@ func (s *Store) RaiseReceipt(ctx context.Context, app string, r *message.Receipt
 		return false, err // the write may still be under way: its results are its
 	}
 	*r = stored
+	s.tellCopied(copies)
 	return rose, nil
 }
 

@@ -50,7 +50,7 @@ func (s *Store) CreateChannel(ctx context.Context, c *signaling.Channel, out sig
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, func(ctx context.Context, t tx) error {
+	err = s.write(ctx, func(ctx context.Context, t tx) error {
 		rows, err := t.query(ctx, `SELECT `+channelColumns+` FROM signal_channel WHERE app = $1 AND name = $2`+s.engine.forUpdate(), no, c.Name)
 		if err != nil {
 			return err
@@ -77,8 +77,15 @@ func (s *Store) CreateChannel(ctx context.Context, c *signaling.Channel, out sig
 		if err := syncMembers(ctx, t, no, c.ID, nil, c.Members); err != nil {
 			return err
 		}
+		if err := s.putCopies(ctx, t, out.Copies); err != nil {
+			return err
+		}
 		return keepNotes(ctx, t, no, out, keepMax)
 	})
+	if err == nil {
+		s.tellCopied(out.Copies)
+	}
+	return err
 }
 
 // UpdateChannel changes a channel in one transaction.
@@ -110,11 +117,15 @@ func (s *Store) UpdateChannel(ctx context.Context, app string, id int64, keepMax
 		if err != nil {
 			return err
 		}
+		if err := s.putCopies(ctx, t, out.Copies); err != nil {
+			return err
+		}
 		return keepNotes(ctx, t, no, out, keepMax)
 	})
 	if err != nil {
 		return nil, signaling.Outcome{}, err // the write may still be under way: c and out are its
 	}
+	s.tellCopied(out.Copies)
 	return c, out, nil
 }
 

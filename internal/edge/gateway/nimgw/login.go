@@ -27,6 +27,7 @@ func (p *Product) login(ctx context.Context, s *gateway.Session, req *nimwire.Lo
 	}
 	resp, err := p.logIn(ctx, s, &req.Login)
 	if err != nil {
+		p.loginFailed(s, &req.Login, err)
 		// The SDK closes the socket itself; an unanswered peer is closed by the
 		// login time-out.
 		return nil, err
@@ -227,5 +228,9 @@ func sendKick(s *gateway.Session, k *presence.Kick) {
 		r.CustomClientType = wire.Int(int64(k.CustomType))
 	}
 	s.Push(nimwire.Kicked.PushID(), r)
+	if k.Reason == presence.KickOtherDevice {
+		s.Finish(gateway.ReasonKickedByOwn)
+		return
+	}
 	s.Finish(gateway.ReasonKicked)
 }

@@ -14,7 +14,7 @@ import (
 // sendReceipt is 7-11 (docs/protocol/nim-core.md section 5.9).
 func (p *Product) sendReceipt(ctx context.Context, s *gateway.Session, req *nimwire.SendMsgReceiptRequest) (*nimwire.SendMsgReceiptResponse, error) {
 	w := &req.MsgReceiptTag
-	r := message.Receipt{To: w.To.String(), Reader: s.Accid(), TimeMs: w.Time.Int(), IDClient: w.IdClient.String()}
+	r := message.Receipt{To: w.To.String(), Reader: s.Accid(), TimeMs: w.Time.Int(), IDClient: w.IdClient.String(), Client: s.Login().Device.ClientType}
 	if err := p.c.Messages.MarkReceipt(ctx, s.App(), &r); err != nil {
 		return nil, err
 	}

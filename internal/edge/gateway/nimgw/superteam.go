@@ -80,7 +80,7 @@ func (p *Product) superTeamHistory(ctx context.Context, s *gateway.Session, req 
 
 // addSuperTeamMembers is 21-5; its answer is the other way round than that of 8-5.
 func (p *Product) addSuperTeamMembers(ctx context.Context, s *gateway.Session, req *nimwire.AddSuperTeamMembersRequest) (*nimwire.AddSuperTeamMembersResponse, error) {
-	out, err := p.c.Teams.Invite(ctx, actor(s), team.Super, req.TeamId, team.Invite{Accids: req.Accounts, Text: req.Ps})
+	out, err := p.c.Teams.Invite(ctx, p.askingToInvite(s, askSuperInvite, team.Super, req.TeamId, req.Accounts, req.Ps), team.Super, req.TeamId, team.Invite{Accids: req.Accounts, Text: req.Ps})
 	if err != nil {
 		return nil, err
 	}
@@ -88,12 +88,12 @@ func (p *Product) addSuperTeamMembers(ctx context.Context, s *gateway.Session, r
 }
 
 func (p *Product) removeSuperTeamMembers(ctx context.Context, s *gateway.Session, req *nimwire.RemoveSuperTeamMembersRequest) (*gateway.None, error) {
-	_, err := p.c.Teams.Remove(ctx, actor(s), team.Super, req.TeamId, req.Accounts)
+	_, err := p.c.Teams.Remove(ctx, p.asking(s, askSuperRemove, req.TeamId, teamQuestion{Removed: req.Accounts}), team.Super, req.TeamId, req.Accounts)
 	return nil, err
 }
 
 func (p *Product) leaveSuperTeam(ctx context.Context, s *gateway.Session, req *nimwire.LeaveSuperTeamRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.Leave(ctx, actor(s), team.Super, req.TeamId)
+	return nil, p.c.Teams.Leave(ctx, p.asking(s, askSuperLeave, req.TeamId, teamQuestion{}), team.Super, req.TeamId)
 }
 
 // updateSuperTeamInfo is 21-8.
@@ -102,7 +102,7 @@ func (p *Product) updateSuperTeamInfo(ctx context.Context, s *gateway.Session, r
 	if err != nil {
 		return nil, err
 	}
-	at, err := p.c.Teams.UpdateInfo(ctx, actor(s), team.Super, req.SuperTeam.TeamId.Int(), u)
+	at, err := p.c.Teams.UpdateInfo(ctx, p.asking(s, askSuperUpdate, req.SuperTeam.TeamId.Int(), teamQuestion{teamFields: fieldsOf(u)}), team.Super, req.SuperTeam.TeamId.Int(), u)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (p *Product) superTeamInfo(ctx context.Context, s *gateway.Session, req *ni
 
 func (p *Product) updateMySuperTeamMember(ctx context.Context, s *gateway.Session, req *nimwire.UpdateMySuperTeamMemberInfoRequest) (*gateway.None, error) {
 	w := &req.TeamMember
-	return nil, p.updateOwnMember(ctx, s, team.Super, w.TeamId.Int(), w.NickInTeam, w.Bits, w.Ext)
+	return nil, p.updateOwnMember(ctx, s, askSuperUpdateSelf, team.Super, w.TeamId.Int(), w.NickInTeam, w.Bits, w.Ext)
 }
 
 // getSuperTeams is 21-12.
@@ -196,7 +196,7 @@ func (p *Product) superTeamMembersByAccounts(ctx context.Context, s *gateway.Ses
 
 // applySuperTeam is 21-20.
 func (p *Product) applySuperTeam(ctx context.Context, s *gateway.Session, req *nimwire.ApplySuperTeamRequest) (*nimwire.ApplySuperTeamResponse, error) {
-	t, waits, err := p.c.Teams.Apply(ctx, actor(s), team.Super, req.TeamId, req.Ps)
+	t, waits, err := p.c.Teams.Apply(ctx, p.asking(s, askSuperApply, req.TeamId, teamQuestion{Msg: req.Ps}), team.Super, req.TeamId, req.Ps)
 	if err != nil {
 		return nil, err
 	}
@@ -221,30 +221,33 @@ func (p *Product) rejectSuperTeamInvite(ctx context.Context, s *gateway.Session,
 }
 
 func (p *Product) addSuperTeamManagers(ctx context.Context, s *gateway.Session, req *nimwire.AddSuperTeamManagersRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.SetManagers(ctx, actor(s), team.Super, req.TeamId, req.Accounts, true)
+	return nil, p.c.Teams.SetManagers(ctx, p.asking(s, askSuperAddManagers, req.TeamId, teamQuestion{Managers: req.Accounts}), team.Super, req.TeamId, req.Accounts, true)
 }
 
 func (p *Product) removeSuperTeamManagers(ctx context.Context, s *gateway.Session, req *nimwire.RemoveSuperTeamManagersRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.SetManagers(ctx, actor(s), team.Super, req.TeamId, req.Accounts, false)
+	return nil, p.c.Teams.SetManagers(ctx, p.asking(s, askSuperRemoveManagers, req.TeamId, teamQuestion{Managers: req.Accounts}), team.Super, req.TeamId, req.Accounts, false)
 }
 
 func (p *Product) muteSuperTeam(ctx context.Context, s *gateway.Session, req *nimwire.MuteSuperTeamRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.MuteTeam(ctx, actor(s), team.Super, req.TeamId, req.Mute != 0)
+	return nil, p.c.Teams.MuteTeam(ctx, p.asking(s, askSuperMute, req.TeamId, muteTeamQuestion(req.Mute != 0)), team.Super, req.TeamId, req.Mute != 0)
 }
 
 func (p *Product) muteSuperTeamMembers(ctx context.Context, s *gateway.Session, req *nimwire.MuteSuperTeamMembersRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.MuteMembers(ctx, actor(s), team.Super, req.TeamId, req.Accounts, req.Mute != 0)
+	q := muteQuestion(req.Mute != 0)
+	q.Muted = req.Accounts
+	return nil, p.c.Teams.MuteMembers(ctx, p.asking(s, askSuperMuteMembers, req.TeamId, q), team.Super, req.TeamId, req.Accounts, req.Mute != 0)
 }
 
 // updateSuperTeamNick is 21-30.
 func (p *Product) updateSuperTeamNick(ctx context.Context, s *gateway.Session, req *nimwire.UpdateSuperTeamMemberNickRequest) (*gateway.None, error) {
 	w := &req.TeamMember
-	_, err := p.c.Teams.UpdateMember(ctx, actor(s), team.Super, w.TeamId.Int(), w.Account.String(), team.MemberUpdate{Nick: given(w.NickInTeam)})
+	u := team.MemberUpdate{Nick: given(w.NickInTeam)}
+	_, err := p.c.Teams.UpdateMember(ctx, p.asking(s, askSuperNickOther, w.TeamId.Int(), memberQuestion(w.Account.String(), u)), team.Super, w.TeamId.Int(), w.Account.String(), u)
 	return nil, err
 }
 
 func (p *Product) transferSuperTeam(ctx context.Context, s *gateway.Session, req *nimwire.TransferSuperTeamRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.Transfer(ctx, actor(s), team.Super, req.TeamId, req.Account, req.Leave)
+	return nil, p.c.Teams.Transfer(ctx, p.asking(s, askSuperTransfer, req.TeamId, transferQuestion(req.Account, req.Leave)), team.Super, req.TeamId, req.Account, req.Leave)
 }
 
 // superTeams is 21-109.

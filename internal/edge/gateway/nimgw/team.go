@@ -59,7 +59,7 @@ func (p *Product) teamRows() []gateway.Row {
 // actor is who asks.
 func actor(s *gateway.Session) team.Actor {
 	d := s.Login().Device
-	return team.Actor{App: s.App(), Accid: d.Accid, ClientType: d.ClientType, Origin: s.ID}
+	return team.Actor{App: s.App(), Accid: d.Accid, ClientType: d.ClientType, Origin: s.ID, Peer: peerOf(s)}
 }
 
 // teamUpdate takes the fields of a team that a client may set. An empty text
@@ -92,7 +92,8 @@ func (p *Product) createTeam(ctx context.Context, s *gateway.Session, req *nimwi
 		level := req.Team.Level.Int()
 		u.Level = &level
 	}
-	t, aborted, err := p.c.Teams.Create(ctx, actor(s), team.Creation{Kind: team.Normal, Type: team.Type(req.Team.Type.IntOr(1)), Fields: u, Accids: req.Accounts, Text: req.Ps})
+	c := team.Creation{Kind: team.Normal, Type: team.Type(req.Team.Type.IntOr(1)), Fields: u, Accids: req.Accounts, Text: req.Ps}
+	t, aborted, err := p.c.Teams.Create(ctx, p.askingToCreate(s, c), c)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func list(s []string) []string {
 
 // addTeamMembers is 8-5.
 func (p *Product) addTeamMembers(ctx context.Context, s *gateway.Session, req *nimwire.AddTeamMembersRequest) (*nimwire.AddTeamMembersResponse, error) {
-	out, err := p.c.Teams.Invite(ctx, actor(s), team.Normal, req.TeamId, team.Invite{Accids: req.Accounts, Text: req.Ps, Attach: given(req.Attach)})
+	out, err := p.c.Teams.Invite(ctx, p.askingToInvite(s, askInvite, team.Normal, req.TeamId, req.Accounts, req.Ps), team.Normal, req.TeamId, team.Invite{Accids: req.Accounts, Text: req.Ps, Attach: given(req.Attach)})
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func inviteCode(out *team.Invited) im.Code {
 }
 
 func (p *Product) removeTeamMembers(ctx context.Context, s *gateway.Session, req *nimwire.RemoveTeamMembersRequest) (*gateway.None, error) {
-	_, err := p.c.Teams.Remove(ctx, actor(s), team.Normal, req.TeamId, req.Accounts)
+	_, err := p.c.Teams.Remove(ctx, p.asking(s, askRemove, req.TeamId, teamQuestion{Removed: req.Accounts}), team.Normal, req.TeamId, req.Accounts)
 	return nil, err
 }
 
@@ -139,7 +140,7 @@ func (p *Product) updateTeamInfo(ctx context.Context, s *gateway.Session, req *n
 	if err != nil {
 		return nil, err
 	}
-	at, err := p.c.Teams.UpdateInfo(ctx, actor(s), team.Normal, req.Team.TeamId.Int(), u)
+	at, err := p.c.Teams.UpdateInfo(ctx, p.asking(s, askUpdateTeam, req.Team.TeamId.Int(), teamQuestion{teamFields: fieldsOf(u)}), team.Normal, req.Team.TeamId.Int(), u)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +148,7 @@ func (p *Product) updateTeamInfo(ctx context.Context, s *gateway.Session, req *n
 }
 
 func (p *Product) leaveTeam(ctx context.Context, s *gateway.Session, req *nimwire.LeaveTeamRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.Leave(ctx, actor(s), team.Normal, req.TeamId)
+	return nil, p.c.Teams.Leave(ctx, p.asking(s, askLeave, req.TeamId, teamQuestion{}), team.Normal, req.TeamId)
 }
 
 // getTeam is 8-9 and 21-9: anybody may read a team; tag 13 says whether it is one's own.
@@ -206,12 +207,12 @@ func (p *Product) teamMembers(ctx context.Context, s *gateway.Session, req *nimw
 }
 
 func (p *Product) dismissTeam(ctx context.Context, s *gateway.Session, req *nimwire.DismissTeamRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.Dismiss(ctx, actor(s), team.Normal, req.TeamId)
+	return nil, p.c.Teams.Dismiss(ctx, p.asking(s, askDismissTeam, req.TeamId, teamQuestion{}), team.Normal, req.TeamId)
 }
 
 // applyTeam is 8-13: 808 when the application waits.
 func (p *Product) applyTeam(ctx context.Context, s *gateway.Session, req *nimwire.ApplyTeamRequest) (*nimwire.ApplyTeamResponse, error) {
-	t, waits, err := p.c.Teams.Apply(ctx, actor(s), team.Normal, req.TeamId, req.Ps)
+	t, waits, err := p.c.Teams.Apply(ctx, p.asking(s, askApply, req.TeamId, teamQuestion{Msg: req.Ps}), team.Normal, req.TeamId, req.Ps)
 	if err != nil {
 		return nil, err
 	}
@@ -235,24 +236,24 @@ func (p *Product) rejectTeamApply(ctx context.Context, s *gateway.Session, req *
 }
 
 func (p *Product) addTeamManagers(ctx context.Context, s *gateway.Session, req *nimwire.AddTeamManagersRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.SetManagers(ctx, actor(s), team.Normal, req.TeamId, req.Accounts, true)
+	return nil, p.c.Teams.SetManagers(ctx, p.asking(s, askAddManagers, req.TeamId, teamQuestion{Managers: req.Accounts}), team.Normal, req.TeamId, req.Accounts, true)
 }
 
 func (p *Product) removeTeamManagers(ctx context.Context, s *gateway.Session, req *nimwire.RemoveTeamManagersRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.SetManagers(ctx, actor(s), team.Normal, req.TeamId, req.Accounts, false)
+	return nil, p.c.Teams.SetManagers(ctx, p.asking(s, askRemoveManagers, req.TeamId, teamQuestion{Managers: req.Accounts}), team.Normal, req.TeamId, req.Accounts, false)
 }
 
 func (p *Product) transferTeam(ctx context.Context, s *gateway.Session, req *nimwire.TransferTeamRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.Transfer(ctx, actor(s), team.Normal, req.TeamId, req.Account, req.Leave)
+	return nil, p.c.Teams.Transfer(ctx, p.asking(s, askTransfer, req.TeamId, transferQuestion(req.Account, req.Leave)), team.Normal, req.TeamId, req.Account, req.Leave)
 }
 
 // updateMyMember is 8-19.
 func (p *Product) updateMyMember(ctx context.Context, s *gateway.Session, req *nimwire.UpdateMyMemberInfoRequest) (*gateway.None, error) {
 	w := &req.TeamMember
-	return nil, p.updateOwnMember(ctx, s, team.Normal, w.TeamId.Int(), w.NickInTeam, w.Bits, w.Ext)
+	return nil, p.updateOwnMember(ctx, s, askUpdateSelf, team.Normal, w.TeamId.Int(), w.NickInTeam, w.Bits, w.Ext)
 }
 
-func (p *Product) updateOwnMember(ctx context.Context, s *gateway.Session, k team.Kind, tid int64, nick, bits, ext wire.Value) error {
+func (p *Product) updateOwnMember(ctx context.Context, s *gateway.Session, event int, k team.Kind, tid int64, nick, bits, ext wire.Value) error {
 	u := team.MemberUpdate{Nick: given(nick), Ext: given(ext)}
 	if bits.IsSet() {
 		n, ok := bits.IntOK()
@@ -261,14 +262,15 @@ func (p *Product) updateOwnMember(ctx context.Context, s *gateway.Session, k tea
 		}
 		u.Bits = &n
 	}
-	_, err := p.c.Teams.UpdateMember(ctx, actor(s), k, tid, s.Accid(), u)
+	_, err := p.c.Teams.UpdateMember(ctx, p.asking(s, event, tid, memberQuestion("", u)), k, tid, s.Accid(), u)
 	return err
 }
 
 // updateMemberNick is 8-20.
 func (p *Product) updateMemberNick(ctx context.Context, s *gateway.Session, req *nimwire.UpdateNickInTeamRequest) (*gateway.None, error) {
 	w := &req.TeamMember
-	_, err := p.c.Teams.UpdateMember(ctx, actor(s), team.Normal, w.TeamId.Int(), w.Account.String(), team.MemberUpdate{Nick: given(w.NickInTeam)})
+	u := team.MemberUpdate{Nick: given(w.NickInTeam)}
+	_, err := p.c.Teams.UpdateMember(ctx, p.asking(s, askNickOther, w.TeamId.Int(), memberQuestion(w.Account.String(), u)), team.Normal, w.TeamId.Int(), w.Account.String(), u)
 	return nil, err
 }
 
@@ -281,7 +283,9 @@ func (p *Product) rejectTeamInvite(ctx context.Context, s *gateway.Session, req 
 }
 
 func (p *Product) muteTeamMember(ctx context.Context, s *gateway.Session, req *nimwire.MuteTeamMemberRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.MuteMembers(ctx, actor(s), team.Normal, req.TeamId, []string{req.Account}, req.Mute != 0)
+	q := muteQuestion(req.Mute != 0)
+	q.To = req.Account
+	return nil, p.c.Teams.MuteMembers(ctx, p.asking(s, askMuteMember, req.TeamId, q), team.Normal, req.TeamId, []string{req.Account}, req.Mute != 0)
 }
 
 // mutedTeamMembers is 8-27: who is muted itself, not who the team's mute silences.
@@ -295,7 +299,7 @@ func (p *Product) mutedTeamMembers(ctx context.Context, s *gateway.Session, req 
 
 // muteTeam is 8-32.
 func (p *Product) muteTeam(ctx context.Context, s *gateway.Session, req *nimwire.MuteTeamRequest) (*gateway.None, error) {
-	return nil, p.c.Teams.MuteTeam(ctx, actor(s), team.Normal, req.TeamId, req.Mute != 0)
+	return nil, p.c.Teams.MuteTeam(ctx, p.asking(s, askUpdateTeam, req.TeamId, muteTeamQuestion(req.Mute != 0)), team.Normal, req.TeamId, req.Mute != 0)
 }
 
 // maxInviterQuery bounds 8-33 (docs/protocol/nim-social.md section 5.2).
