@@ -2,11 +2,9 @@ package nimapi
 
 // Why endpoints are not served. The texts reach callers as `desc` of code 514.
 const (
-	noMsgOps      = "this message operation is not available on this server"
 	noHistory     = "this history query is not available on this server"
 	noFiles       = "uploads through the server API are not available on this server"
 	noJobs        = "file jobs are not available on this server"
-	noTeams       = "teams are not available on this server"
 	noRooms       = "chat rooms are not available on this server"
 	noTranslation = "no translation engine is attached to this server"
 )
@@ -41,7 +39,7 @@ func (a *API) actions() []action {
 		{"msg/sendMsg.action", form(a.sendMsg)},
 		{"msg/sendBatchMsg.action", form(a.sendBatchMsg)},
 		{"msg/markReadMsg.action", form(a.markReadMsg)},
-		{"msg/markReadTeamMsg.action", unsupported(noMsgOps)},
+		{"msg/markReadTeamMsg.action", form(a.markReadTeam)},
 		{"msg/recall.action", form(a.msgRecall)},
 		{"msg/delMsg.action", form(a.msgDelMsg)},
 		{"msg/delMsgOneWay.action", form(a.msgDelMsgOneWay)},
@@ -53,7 +51,7 @@ func (a *API) actions() []action {
 		{"msg/sendBatchAttachMsg.action", form(a.sendBatchAttachMsg)},
 
 		{"history/querySessionMsg.action", form(a.querySessionMsg)},
-		{"history/queryTeamMsg.action", unsupported(noHistory)},
+		{"history/queryTeamMsg.action", form(a.queryTeamMsg)},
 		{"history/queryChatroomMsg.action", unsupported(noHistory)},
 		{"chatroom/deleteHistoryMessage.action", unsupported(noHistory)},
 		{"history/querySessionList.action", form(a.querySessionList)},
@@ -71,22 +69,22 @@ func (a *API) actions() []action {
 		{"team/kick.action", form(a.teamKick)},
 		{"team/remove.action", form(a.teamRemove)},
 		{"team/update.action", form(a.teamUpdateInfo)},
-		{"team/query.action", unsupported(noTeams)},
-		{"team/queryDetail.action", unsupported(noTeams)},
-		{"team/getMarkReadInfo.action", unsupported(noTeams)},
+		{"team/query.action", form(a.teamQuery)},
+		{"team/queryDetail.action", form(a.teamQueryDetail)},
+		{"team/getMarkReadInfo.action", form(a.teamReadInfo)},
 		{"team/changeOwner.action", form(a.teamChangeOwner)},
 		{"team/addManager.action", form(a.teamAddManager)},
 		{"team/removeManager.action", form(a.teamRemoveManager)},
-		{"team/joinTeams.action", unsupported(noTeams)},
+		{"team/joinTeams.action", form(a.teamJoined)},
 		{"team/updateTeamNick.action", form(a.teamUpdateNick)},
 		{"team/muteTeam.action", form(a.teamMute)},
 		{"team/muteTlist.action", form(a.teamMuteMember)},
 		{"team/muteTlistAll.action", form(a.teamMuteAll)},
 		{"team/leave.action", form(a.teamLeave)},
-		{"team/listTeamMute.action", unsupported(noTeams)},
-		{"team/listMemberInfo.action", unsupported(noTeams)},
-		{"team/listOnlineUsers.action", unsupported(noTeams)},
-		{"team/listOnlineUserCount.action", unsupported(noTeams)},
+		{"team/listTeamMute.action", form(a.teamMuted)},
+		{"team/listMemberInfo.action", form(a.teamMemberships)},
+		{"team/listOnlineUsers.action", form(a.teamOnline)},
+		{"team/listOnlineUserCount.action", form(a.teamOnlineCount)},
 
 		{"superteam/create.action", form(a.superTeamCreate)},
 		{"superteam/dismiss.action", form(a.superTeamDismiss)},

@@ -11,9 +11,8 @@ import (
 	"hongyan/internal/im/message"
 )
 
-type sessionMsgParams struct {
-	From          string  `form:"from,required,accid"`
-	To            string  `form:"to,required,accid"`
+// pageParams select a page of history.
+type pageParams struct {
 	Begin         int64   `form:"begintime,zero,min=0"` // ms, inclusive
 	End           int64   `form:"endtime,zero,min=0"`   // ms, 0 = now
 	Limit         int     `form:"limit,required"`
@@ -21,6 +20,22 @@ type sessionMsgParams struct {
 	Type          []int64 `form:"type"`
 	IncludeHidden bool    `form:"includeNoSenseMsg"`
 	Exclude       string  `form:"excludeMsgid"` // last message of the page before
+}
+
+// page makes the query of a page, and the id of the message it leaves out.
+func (a *API) page(c *Call, p *pageParams) (q message.HistoryQuery, exclude int64, err error) {
+	if err := a.checkTimes(p.Begin, p.End); err != nil {
+		return q, 0, err
+	}
+	exclude, err = msgID("excludeMsgid", p.Exclude)
+	return message.HistoryQuery{App: c.App, BeginMs: p.Begin, EndMs: p.End, LastID: exclude, Ascending: p.Reverse == 1, Limit: p.Limit, Types: p.Type,
+		IncludeNoSense: p.IncludeHidden}, exclude, err
+}
+
+type sessionMsgParams struct {
+	From string `form:"from,required,accid"`
+	To   string `form:"to,required,accid"`
+	pageParams
 }
 
 type historyMsg struct {
@@ -37,27 +52,27 @@ type historyMsg struct {
 // querySessionMsg returns a page of the conversation of two accounts, as the
 // first one sees it (docs/api/server-v1.md section 12.7).
 func (a *API) querySessionMsg(ctx context.Context, c *Call, p sessionMsgParams) (Result, error) {
-	if err := a.checkTimes(p.Begin, p.End); err != nil {
-		return nil, err
-	}
-	exclude, err := msgID("excludeMsgid", p.Exclude)
+	q, exclude, err := a.page(c, &p.pageParams)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := a.mustExist(ctx, c.App.Key, p.From, p.To); err != nil {
 		return nil, err
 	}
-	msgs, err := a.Messages.History(ctx, message.HistoryQuery{
-		App: c.App, Accid: p.From, Conv: im.P2PKey(p.From, p.To), BeginMs: p.Begin, EndMs: p.End, LastID: exclude,
-		Ascending: p.Reverse == 1, Limit: p.Limit, Types: p.Type, IncludeNoSense: p.IncludeHidden,
-	})
+	q.Accid, q.Conv = p.From, im.P2PKey(p.From, p.To)
+	msgs, err := a.Messages.History(ctx, q)
 	if err != nil {
 		return nil, err
 	}
+	return historyAnswer(msgs, p.From, exclude), nil
+}
+
+// historyAnswer is a page as viewer reads it, without the border message.
+func historyAnswer(msgs []*message.Message, viewer string, exclude int64) Result {
 	out := make([]historyMsg, 0, len(msgs))
 	for _, m := range msgs {
 		// What the receiver's black list stopped is the sender's alone, even here.
-		if m.ID == exclude || m.From != p.From && m.Flags.Has(message.Refused) {
+		if m.ID == exclude || m.From != viewer && m.Flags.Has(message.Refused) {
 			continue
 		}
 		out = append(out, historyMsg{
@@ -65,7 +80,7 @@ func (a *API) querySessionMsg(ctx context.Context, c *Call, p sessionMsgParams) 
 			FromClientType: m.ClientType, Body: bodyOf(m), Ext: m.Content.Ext,
 		})
 	}
-	return Result{{"size", len(out)}, {"msgs", out}}, nil
+	return Result{{"size", len(out)}, {"msgs", out}}
 }
 
 // checkTimes refuses a page that ends before it begins. An end of 0 means now,

@@ -74,10 +74,7 @@ func (a *API) sendMsg(ctx context.Context, c *Call, p sendParams) (Result, error
 		return nil, err
 	}
 	if p.Ope == opeTeam {
-		if _, err := a.mustExist(ctx, c.App.Key, p.From); err != nil {
-			return nil, err
-		}
-		return nil, im.Errorf(im.CodeTeamNotFound, "team does not exist")
+		return a.sendTeamMsg(ctx, c, &p, m)
 	}
 	to, ok := im.NormalizeAccid(p.To)
 	if !ok {

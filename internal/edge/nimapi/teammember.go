@@ -146,10 +146,10 @@ func (a *API) teamMute(ctx context.Context, c *Call, p teamMuteParams) (Result, 
 	if _, err := a.mustExist(ctx, c.App.Key, p.Accid); err != nil {
 		return nil, err
 	}
-	var bits int64
+	bits := team.RemindAll
 	switch p.Ope {
 	case reminderOff:
-		bits = 1
+		bits = team.RemindNothing
 	case reminderOn:
 	default:
 		return nil, a.Teams.Check(ctx, c.App.Key, p.Accid, team.Normal, p.TID)

@@ -170,6 +170,7 @@ type HistoryQuery struct {
 	Limit          int
 	Types          []int64
 	IncludeNoSense bool
+	MaxSeq         int64 // messages before this one only; 0 = open
 }
 
 // History returns stored messages, newest first unless Ascending. Paging goes
@@ -184,7 +185,7 @@ func (s *Service) History(ctx context.Context, q HistoryQuery) ([]*Message, erro
 	}
 	p := PageQuery{
 		FromTime: max(q.BeginMs, s.clock.NowMs()-q.App.Settings.HistoryDays*dayMs), ToTime: q.EndMs,
-		Ascending: q.Ascending, Limit: q.Limit, Types: q.Types, Without: NoHistory,
+		Ascending: q.Ascending, Limit: q.Limit, Types: q.Types, Without: NoHistory, MaxSeq: q.MaxSeq,
 	}
 	if !q.IncludeNoSense {
 		p.Viewer = q.Accid

@@ -127,3 +127,30 @@ func (s *Service) MessagesByID(ctx context.Context, app string, k Kind, tid int6
 	msgs, err := s.c.Store.TeamMessages(ctx, app, k.Key(tid), ids)
 	return slices.DeleteFunc(msgs, func(m *message.Message) bool { return m.Flags.Has(message.NoHistory) }), err
 }
+
+// ReadUntil says up to which sequence, exclusive, accid may read a team's
+// history: 0 = all of it. With former it is asked for the app's server, and who
+// left may read what was sent until then, also in a team that is dismissed, for
+// as long as its membership is remembered (docs/adr/0009-teams.md).
+func (s *Service) ReadUntil(ctx context.Context, app, accid string, k Kind, tid int64, former bool) (int64, error) {
+	if !former {
+		return 0, s.Check(ctx, app, accid, k, tid)
+	}
+	found, err := s.c.Store.Teams(ctx, app, []im.ConvKey{k.Key(tid)})
+	if err != nil {
+		return 0, err
+	}
+	if found[k.Key(tid)] == nil {
+		return 0, errNotFound()
+	}
+	members, err := s.c.Store.Members(ctx, app, k.Key(tid), MemberQuery{Accids: []string{accid}, Past: true})
+	switch {
+	case err != nil:
+		return 0, err
+	case len(members) == 0:
+		return 0, errNotMember()
+	case members[0].Valid:
+		return 0, nil
+	}
+	return members[0].Span.Left + 1, nil
+}

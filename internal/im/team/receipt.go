@@ -37,31 +37,39 @@ func DecodeReceipts(b []byte) (r []Receipt, err error) { return r, json.Unmarsha
 
 // MarkRead notes that reader has read messages of a team and tells their
 // authors. Messages that ask for no receipt, the reader's own and those it was
-// not sent are ignored.
-func (s *Service) MarkRead(ctx context.Context, app, reader string, tid int64, ids []int64) error {
+// not sent are ignored and returned.
+func (s *Service) MarkRead(ctx context.Context, app, reader string, tid int64, ids []int64) (ignored []int64, err error) {
 	if err := s.Check(ctx, app, reader, Normal, tid); err != nil {
-		return err
+		return nil, err
 	}
 	conv := Normal.Key(tid)
 	reads, err := s.reads(ctx, app, conv, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var mine []int64
+	known := map[int64]bool{}
 	for _, r := range reads {
-		if slices.Contains(r.Unread, reader) {
+		unread := slices.Contains(r.Unread, reader)
+		if unread {
 			mine = append(mine, r.ID)
+		}
+		known[r.ID] = unread || slices.Contains(r.Read, reader)
+	}
+	for _, id := range ids {
+		if !known[id] {
+			ignored = append(ignored, id)
 		}
 	}
 	if len(mine) == 0 {
-		return nil
+		return ignored, nil
 	}
 	fresh, err := s.c.Store.PutReceipts(ctx, app, conv, reader, mine, s.c.Clock.NowMs())
 	if err != nil || len(fresh) == 0 {
-		return err
+		return ignored, err
 	}
 	if reads, err = s.reads(ctx, app, conv, fresh); err != nil {
-		return err
+		return nil, err
 	}
 	byAuthor := map[string][]Receipt{}
 	for _, r := range reads {
@@ -71,7 +79,22 @@ func (s *Service) MarkRead(ctx context.Context, app, reader string, tid int64, i
 	for author, list := range byAuthor {
 		s.c.Bus.Publish(im.Event{Kind: EventReceipts, App: app, To: author, Body: mustJSON(list)})
 	}
-	return nil
+	return ignored, nil
+}
+
+// ReadsOf says to the app's server who has read a message of author: 803, 404.
+func (s *Service) ReadsOf(ctx context.Context, app string, tid, id int64, author string) (*Reads, error) {
+	if _, err := s.Get(ctx, app, Normal, tid); err != nil {
+		return nil, err
+	}
+	reads, err := s.reads(ctx, app, Normal.Key(tid), []int64{id})
+	if err != nil {
+		return nil, err
+	}
+	if len(reads) == 0 || reads[0].From != author {
+		return nil, im.Errorf(im.CodeNotFound, "no such message, or it asks for no receipts")
+	}
+	return &reads[0], nil
 }
 
 // Reads says who has read messages of a team; any member may ask. Messages that

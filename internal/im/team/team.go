@@ -73,6 +73,10 @@ const (
 	MuteNone     int64 = 0
 	MuteOrdinary int64 = 1
 	MuteAll      int64 = 3
+
+	RemindAll      int64 = 0 // Member.Bits
+	RemindNothing  int64 = 1
+	RemindManagers int64 = 2
 )
 
 // Team is one team or super team (docs/protocol/nim-social.md section 3.1).
@@ -109,7 +113,7 @@ type Member struct {
 	Accid     string
 	Role      Role
 	Nick, Ext string
-	Bits      int64 // message reminder: 0 on, 1 off, 2 only of owner and managers
+	Bits      int64 // message reminder; for pushes
 	Muted     bool
 	Inviter   string // who brought it in, "" if it applied
 	JoinMs    int64  // unique in the team

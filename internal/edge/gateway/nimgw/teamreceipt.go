@@ -29,7 +29,7 @@ func (p *Product) sendTeamReceipts(ctx context.Context, s *gateway.Session, req 
 	byTeam, err := receiptIDs(req.TeamMsgReceipts)
 	for tid, ids := range byTeam {
 		if err == nil {
-			err = p.c.Teams.MarkRead(ctx, s.App().Key, s.Accid(), tid, ids)
+			_, err = p.c.Teams.MarkRead(ctx, s.App().Key, s.Accid(), tid, ids)
 		}
 	}
 	if err != nil && im.CodeOf(err) == im.CodeInternal {
