@@ -191,18 +191,13 @@ func (r *REST) createTeam(ctx context.Context, super bool, name string, members 
 		return "", err
 	}
 	var answer struct {
-		Code int    `json:"code"`
-		TID  string `json:"tid"`
-		Info struct {
-			TID json.Number `json:"tid"`
-		} `json:"tinfo"`
+		Code int         `json:"code"`
+		TID  json.Number `json:"tid"` // a number or a text
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Code != 200 {
 		return "", fmt.Errorf("bench: %s: %.200s", path, body)
 	}
-	if tid = answer.TID; tid == "" {
-		tid = answer.Info.TID.String()
-	}
+	tid = answer.TID.String()
 	for rest = rest[len(first):]; len(rest) > 0; {
 		next := rest[:min(inviteChunk, len(rest))]
 		rest = rest[len(next):]

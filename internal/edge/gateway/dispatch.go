@@ -135,8 +135,6 @@ func (g *Gateway) dispatch(s *Session, p *packet) {
 		s.Reply(p.req.ID(), p.req.SER, im.CodeForbidden, nil)
 		return
 	}
-	ctx, cancel := context.WithTimeout(g.ctx, handlerTimeout)
-	defer cancel()
 	defer func() {
 		// One bad request must not end the process: everyone else is on it too.
 		if r := recover(); r != nil {
@@ -146,7 +144,7 @@ func (g *Gateway) dispatch(s *Session, p *packet) {
 		}
 	}()
 	row.count.Inc()
-	row.Row.run(ctx, s, p)
+	row.Row.run(g.deadlines.context(), s, p)
 }
 
 // fail answers with the code of err. An error without a code is logged once

@@ -77,6 +77,7 @@ type Gateway struct {
 	buffers   *bufferPool
 	packets   *packetPool
 	pool      *pool
+	deadlines deadlines
 	hub       *hub
 	rooms     *rooms
 	lost      *lostClients
@@ -110,6 +111,7 @@ func New(c Config, products ...Product) *Gateway {
 		g.sequencer = newSequencer(g.deliver, c.Missed, func(err error) { g.log.Error("read missed messages", "err", err) })
 	}
 	g.pool = &pool{tasks: make(chan task), gw: g}
+	g.deadlines.renew(ctx)
 	for _, p := range products {
 		t := map[wire.ID]*boundRow{}
 		for _, r := range p.Rows() {
@@ -416,7 +418,7 @@ func (g *Gateway) Stop(ctx context.Context) error {
 	g.waitIdle(ctx)
 	g.CloseAll(ReasonDraining)
 	done := make(chan struct{})
-	go func() { g.wg.Wait(); g.pool.wg.Wait(); close(done) }()
+	go func() { g.wg.Wait(); g.pool.stop(); close(done) }()
 	t := time.NewTimer(time.Second)
 	defer t.Stop()
 	g.stop()
@@ -468,6 +470,8 @@ func (g *Gateway) sweep() {
 			return
 		case <-t.C:
 		}
+		g.deadlines.renew(g.ctx)
+		g.pool.trim()
 		now := g.nowMs()
 		for _, s := range g.all() {
 			g.sweepOne(s, now)
