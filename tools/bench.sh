@@ -16,3 +16,6 @@ ulimit -n "$(ulimit -Hn)"
 "$bin" bench p2p --spawn --duration "${seconds}s"
 "$bin" bench p2p --spawn --duration "${seconds}s" --rate 500
 "$bin" bench p2p --spawn --duration "${seconds}s" --rate 2000
+"$bin" bench group --spawn --duration "${seconds}s"
+"$bin" bench group --spawn --duration "${seconds}s" --no-acknowledge
+"$bin" bench group --spawn --duration "${seconds}s" --super --groups 1 --members 10000 --online 2000 --rate 1
