@@ -27,6 +27,7 @@ type cli struct {
 	App     appCmd     `cmd:"" help:"Create and change apps."`
 	Account accountCmd `cmd:"" help:"Create and change accounts."`
 	Copies  copiesCmd  `cmd:"" help:"Look at event copies that were given up, and send them again."`
+	Jobs    jobsCmd    `cmd:"" help:"Look at the deletions of files that app servers have ordered, run them now or end them."`
 	Words   wordsCmd   `cmd:"" help:"Change the lists of the word filter."`
 	Cert    certCmd    `cmd:"" help:"Show and renew the certificate of the TLS listener."`
 	Doctor  doctorCmd  `cmd:"" help:"Check whether a server can run here, and say what to do if not."`
@@ -41,6 +42,7 @@ func newCLI() *cli {
 		App:     appCmd{settingFlags: newStoreFlags()},
 		Account: accountCmd{settingFlags: newStoreFlags()},
 		Copies:  copiesCmd{settingFlags: newStoreFlags()},
+		Jobs:    jobsCmd{settingFlags: newStoreFlags()},
 		Words:   wordsCmd{settingFlags: newStoreFlags()},
 		Cert:    certCmd{settingFlags: newSettingFlags(certSettings()...)},
 		Doctor:  doctorCmd{settingFlags: newSettingFlags()},

@@ -11,6 +11,7 @@ import (
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/eventcopy"
+	"hongyan/internal/im/file"
 	"hongyan/internal/im/moderation"
 	"hongyan/internal/infra/seal"
 	"hongyan/internal/infra/sqlstore"
@@ -94,4 +95,19 @@ func StoreFacts(ctx context.Context, cfg *config.Config) (string, error) {
 		engine = "PostgreSQL"
 	}
 	return fmt.Sprintf("%s, writable, %d apps, master key fits", engine, len(t.Apps.List())), nil
+}
+
+// FileJobs returns the newest deletion jobs of an app (job/nos/del).
+func (t *Tool) FileJobs(ctx context.Context, appKey string, limit int) ([]file.Job, error) {
+	return t.store.FileJobs(ctx, appKey, limit)
+}
+
+// RunFileJob makes a deletion job that waits due now and says whether it waited.
+func (t *Tool) RunFileJob(ctx context.Context, appKey, id string) (bool, error) {
+	return t.store.HastenFileJob(ctx, appKey, id, time.Now().UnixMilli())
+}
+
+// CancelFileJob ends a deletion job that waits and says whether it waited.
+func (t *Tool) CancelFileJob(ctx context.Context, appKey, id string) (bool, error) {
+	return t.store.CancelFileJob(ctx, appKey, id, time.Now().UnixMilli())
 }

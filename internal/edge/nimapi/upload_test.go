@@ -14,6 +14,7 @@ import (
 	"hongyan/internal/edge/nimapi"
 	"hongyan/internal/hytest"
 	"hongyan/internal/im"
+	"hongyan/internal/im/app"
 	"hongyan/internal/im/file"
 	"hongyan/internal/infra/blobstore"
 	"hongyan/internal/infra/thumb"
@@ -68,6 +69,7 @@ func TestUpload(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
 		{"padded", "content=" + url.QueryEscape("aGVsbG8="), "hello"},
 		{"without padding", "content=aGVsbG8", "hello"},
+		{"a letter too many", "content=aGVsb", "hel"},
 		{"line breaks", "content=aGVs%0D%0AbG8%3D%0A", "hello"},
 		{"plus not encoded", "content=" + std, odd},
 		{"URL alphabet", "content=" + base64.RawURLEncoding.EncodeToString([]byte(odd)), odd},
@@ -91,7 +93,7 @@ func TestUpload(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
 		{"missing", "type=x", `{"code":414,"desc":"content is empty"}`},
 		{"empty", "content=", `{"code":414,"desc":"content is empty"}`},
-		{"cut off", "content=aGVsb", `{"code":414,"desc":"content is not base64"}`},
+		{"one letter is no byte", "content=a", `{"code":414,"desc":"content is empty"}`},
 		{"no base64", "content=%00%01", `{"code":414,"desc":"content is not base64"}`},
 		{"more after the padding", "content=aGVsbG8%3DaGVs", `{"code":414,"desc":"content is not base64"}`},
 		{"broken escape", "content=aGV%4", `{"code":414,"desc":"malformed form"}`},
@@ -195,6 +197,100 @@ func TestNosDel(t *testing.T) {
 	}
 }
 
+// TestNosDelRules holds the range of times against docs/protocol/storage.md
+// section 14.3, the content type as a part, the scene as a whole, and the five
+// orders a day.
+func TestNosDelRules(t *testing.T) {
+	n := newNode(t)
+	files := withFiles(t, n)
+	const day = 86_400_000
+	n.set(map[string]string{"file_jobs": "now"})
+	put := func(kind, tag string) string {
+		t.Helper()
+		f, _ := stored(t, files, n.send("POST", "/nimserver/msg/upload.action", "content=aGVsbG8%3D&type="+kind+"&tag="+tag, n.header(nil)).Body.String())
+		return f.Object
+	}
+	csv, exact, longer := put("text%2Fcsv", "usericon"), put("text%2Fplain", "usericon"), put("text%2Fcsv", "usericons")
+	now := time.Now().Add(time.Duration(n.ahead.Load()) * time.Millisecond)
+	n.ahead.Add(9 * day)
+	zone := time.FixedZone("", 8*3600)
+	y, m, d := now.Add(9 * 24 * time.Hour).In(zone).Date()
+	today := time.Date(y, m, d, 0, 0, 0, 0, zone).UnixMilli()
+	for _, c := range []struct {
+		name     string
+		from, to int64
+		ok       bool
+	}{
+		{"seven days and a millisecond", today - 1 - 7*day - 1, today - 1, false},
+		{"a day less a millisecond", today - 1 - day + 1, today - 1, false},
+		{"until today begins", today - day, today, false},
+		{"from before time", 0, day, false},
+		{"negative", -day, day, false},
+		{"seven days, until the end of yesterday", today - 1 - 7*day, today - 1, true},
+		{"a day", today - 1 - day, today - 1, true},
+	} {
+		if _, err := files.Order(t.Context(), testedApp(n), c.from, c.to, "", "none"); (err == nil) != c.ok || err != nil && im.CodeOf(err) != im.CodeBadParam {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	from := now.UnixMilli() - day
+	for _, c := range []struct{ kind, tag string }{{"csv", "usericon"}, {"text/plain", "usericon"}} {
+		if _, err := files.Order(t.Context(), testedApp(n), from, from+2*day, c.kind, c.tag); err != nil {
+			t.Fatal(err)
+		}
+		if err := files.Clean(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		gone := func(object string) bool { _, _, err := files.Find(t.Context(), object); return err != nil }
+		if !gone(csv) || gone(exact) != (c.kind == "text/plain") || gone(longer) {
+			t.Errorf("%s, %s: gone %v, %v, %v", c.kind, c.tag, gone(csv), gone(exact), gone(longer))
+		}
+	}
+	jobs, err := n.store.FileJobs(t.Context(), appKey, 10)
+	if err != nil || len(jobs) != 4 || jobs[0].EndedMs == 0 {
+		t.Fatalf("%+v, %v", jobs, err)
+	}
+	// The fifth order of this day, and one too many; another API remembers, too.
+	if _, err := files.Order(t.Context(), testedApp(n), from, from+2*day, "", ""); err != nil {
+		t.Fatal(err)
+	}
+	num := func(v int64) string { b, _ := json.Marshal(v); return string(b) }
+	if got := n.call("job/nos/del", "startTime="+num(from), "endTime="+num(from+2*day)); !strings.HasPrefix(got, `{"code":416`) {
+		t.Errorf("the sixth: %s", got)
+	}
+	n.ahead.Add(day)
+	if got := n.call("job/nos/del", "startTime="+num(from), "endTime="+num(from+2*day)); !strings.HasPrefix(got, `{"code":200`) {
+		t.Errorf("a day later: %s", got)
+	}
+}
+
+// TestUploadRate: a hundred a second, then a block of ten seconds, for each of
+// the two calls alone.
+func TestUploadRate(t *testing.T) {
+	n := newNode(t)
+	withFiles(t, n)
+	up := func() string {
+		return n.send("POST", "/nimserver/msg/upload.action", "content=", n.header(nil)).Body.String()[:11]
+	}
+	allowed := 0
+	for ; allowed < 10_000 && up() == `{"code":414`; allowed++ { // a slow machine gets into the next second
+	}
+	if got := up(); allowed < 100 || got != `{"code":416` {
+		t.Errorf("after %d calls: %s", allowed, got)
+	}
+	if w := n.send("POST", "/nimserver/msg/fileUpload.action", "content=x", n.header(map[string]string{"Content-Type": "multipart/form-data"})); !strings.HasPrefix(w.Body.String(), `{"code":200`) {
+		t.Errorf("the other call: %s", w.Body)
+	}
+	n.ahead.Add(8_000)
+	if got := up(); got != `{"code":416` {
+		t.Errorf("8 s later: %s", got)
+	}
+	n.ahead.Add(2_001)
+	if got := up(); got != `{"code":414` {
+		t.Errorf("10 s later: %s", got)
+	}
+}
+
 func FuzzUploadForm(f *testing.F) {
 	f.Add("content=aGVsbG8%3D&tag=a", true)
 	f.Add("content=%zz&&=&a", false)
@@ -205,4 +301,13 @@ func FuzzUploadForm(f *testing.F) {
 			t.Errorf("%d bytes and %d values of %d", b.Len(), len(v), len(body))
 		}
 	})
+}
+
+func testedApp(n *node) *app.App {
+	n.t.Helper()
+	a, ok := n.apps.Get(appKey)
+	if !ok {
+		n.t.Fatal("no app")
+	}
+	return a
 }

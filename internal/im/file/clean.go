@@ -52,7 +52,7 @@ func (s *Service) Clean(ctx context.Context) error {
 			return err
 		}
 		for _, f := range list {
-			if err := s.remove(ctx, f, func(cur *File) bool { return cur.ExpiresMs > 0 && cur.ExpiresMs <= now }); err != nil {
+			if _, err := s.remove(ctx, f, func(cur *File) bool { return cur.ExpiresMs > 0 && cur.ExpiresMs <= now }); err != nil {
 				return err
 			}
 		}
@@ -62,63 +62,23 @@ func (s *Service) Clean(ctx context.Context) error {
 	}
 }
 
-// remove deletes an object that still is as `still` says, row first.
-func (s *Service) remove(ctx context.Context, f *File, still func(*File) bool) error {
+// remove deletes an object that still is as `still` says, row first, and says
+// whether it was.
+func (s *Service) remove(ctx context.Context, f *File, still func(*File) bool) (removed bool, err error) {
 	var gone []Part
-	err := s.store.ChangeFile(ctx, f.App, f.Object, Quota{}, func(cur *File) (*File, error) {
-		gone = nil
+	err = s.store.ChangeFile(ctx, f.App, f.Object, Quota{}, func(cur *File) (*File, error) {
+		gone, removed = nil, false
 		if cur == nil || !still(cur) {
 			return cur, nil
 		}
-		gone = cur.Parts
+		gone, removed = cur.Parts, true
 		return nil, nil
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	s.removeBlobs(ctx, gone)
-	return nil
-}
-
-func (s *Service) runJobs(ctx context.Context, nowMs int64) error {
-	jobs, err := s.store.DueFileJobs(ctx, nowMs, cleanBatch)
-	if err != nil {
-		return err
-	}
-	for _, j := range jobs {
-		n, err := s.runJob(ctx, j)
-		if err != nil {
-			return err
-		}
-		if err := s.store.RemoveFileJob(ctx, j.App, j.ID); err != nil {
-			return err
-		}
-		s.log.Info("files deleted by order of the app's server", "app", j.App, "job", j.ID, "files", n)
-	}
-	return nil
-}
-
-func (s *Service) runJob(ctx context.Context, j Job) (n int, err error) {
-	after := ""
-	for {
-		list, err := s.store.FilesBetween(ctx, j.App, j.FromMs, j.ToMs, after, cleanBatch)
-		if err != nil {
-			return n, err
-		}
-		for _, f := range list {
-			after = f.Object
-			if !strings.Contains(f.Type, j.Type) || j.Scene != "" && f.Scene != j.Scene {
-				continue
-			}
-			if err := s.remove(ctx, f, func(cur *File) bool { return cur.Done }); err != nil {
-				return n, err
-			}
-			n++
-		}
-		if len(list) < cleanBatch {
-			return n, nil
-		}
-	}
+	return removed, nil
 }
 
 // Sweep gives the space of orphans back: blobs that no file consists of, left by

@@ -27,6 +27,8 @@ var (
 	ErrSession  = im.Errorf(im.CodeNotFound, "no such upload")
 	ErrOffset   = im.Errorf(im.CodeBadParam, "offset does not fit the upload")
 	ErrBroken   = im.Errorf(im.CodeTimeout, "upload broke off")
+	// ErrTooManyJobs is a Store error.
+	ErrTooManyJobs = im.Errorf(im.CodeTooFrequent, "too many deletion jobs in one day")
 	// ErrConflict is a Store error: another upload of the object was faster.
 	ErrConflict = im.Errorf(im.CodeRepeated, "the upload changed meanwhile")
 )
@@ -60,8 +62,11 @@ type Quota struct{ App, Account int64 }
 // Job is an order to delete the files of a time range (docs/protocol/storage.md
 // section 14.3). Times are ms since 1970.
 type Job struct {
-	App, ID, Type, Scene string
-	FromMs, ToMs, DueMs  int64
+	App, ID, Type, Scene           string
+	FromMs, ToMs, DueMs, CreatedMs int64
+
+	Files, Bytes int64 // deleted so far
+	EndedMs      int64 // 0 = not yet
 }
 
 // Store keeps what is known of files. Every method is one durable unit of work.
@@ -74,18 +79,22 @@ type Store interface {
 	ChangeFile(ctx context.Context, app, object string, q Quota, change func(cur *File) (*File, error)) error
 	// ExpiredFiles returns up to limit objects whose ExpiresMs is past, without parts.
 	ExpiredFiles(ctx context.Context, nowMs int64, limit int) ([]*File, error)
-	// FilesBetween returns up to limit finished objects created in [fromMs, toMs)
-	// after the object `after`, by name, without parts.
+	// FilesBetween returns up to limit finished objects created in [fromMs, toMs),
+	// by time and name, without parts; those of fromMs only after the object `after`.
 	FilesBetween(ctx context.Context, app string, fromMs, toMs int64, after string, limit int) ([]*File, error)
 	// FileBlobs returns the blobs that objects consist of.
 	FileBlobs(ctx context.Context, app string, objects []string) (map[string]bool, error)
 	// FileUsage returns the bytes that an account stores; "" = the whole app.
 	FileUsage(ctx context.Context, app, owner string) (int64, error)
-	// AddFileJob stores a deletion job; DueFileJobs returns those that are due;
-	// RemoveFileJob forgets one.
-	AddFileJob(ctx context.Context, j Job) error
+	// AddFileJob stores a deletion job; ErrTooManyJobs when the app has ordered
+	// `most` since sinceMs already.
+	AddFileJob(ctx context.Context, j Job, sinceMs int64, most int) error
+	// DueFileJobs returns jobs of all apps that shall run now. AdvanceFileJob adds
+	// to what one has deleted, ends it when endedMs is not 0, and says whether it had
+	// not ended before. TrimFileJobs forgets those that ended before a time.
 	DueFileJobs(ctx context.Context, nowMs int64, limit int) ([]Job, error)
-	RemoveFileJob(ctx context.Context, app, id string) error
+	AdvanceFileJob(ctx context.Context, app, id string, files, bytes, endedMs int64) (bool, error)
+	TrimFileJobs(ctx context.Context, beforeMs int64) error
 }
 
 // Blobs keeps bytes under keys that are never used twice.

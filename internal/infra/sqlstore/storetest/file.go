@@ -175,24 +175,70 @@ func testFileLists(t *testing.T, e *env) {
 	if d := cmp.Diff([]string{app + " o1", app + " o2"}, names(s.FilesBetween(e.ctx(), app, 101, 103, "", 10))); d != "" {
 		t.Errorf("between: %s", d)
 	}
-	if d := cmp.Diff([]string{app + " o3"}, names(s.FilesBetween(e.ctx(), app, 0, 200, "o2", 1))); d != "" {
+	if d := cmp.Diff([]string{app + " o3"}, names(s.FilesBetween(e.ctx(), app, 102, 200, "o2", 1))); d != "" {
 		t.Errorf("next page: %s", d)
 	}
-	jobs := []file.Job{{App: app, ID: "1", Type: "image", Scene: "s", FromMs: 1, ToMs: 2, DueMs: 10}, {App: two, ID: "1", DueMs: 20}}
+}
+
+func testFileJobs(t *testing.T, e *env) {
+	s, app := e.openApp()
+	two := e.putApp(s, "app-two")
+	jobs := []file.Job{{App: app, ID: "1", Type: "image", Scene: "s", FromMs: 1, ToMs: 2, DueMs: 10, CreatedMs: 5}, {App: two, ID: "1", DueMs: 20, CreatedMs: 6}}
 	for _, j := range jobs {
-		if err := s.AddFileJob(e.ctx(), j); err != nil {
+		if err := s.AddFileJob(e.ctx(), j, 0, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := s.DueFileJobs(e.ctx(), 15, 10)
-	if d := cmp.Diff(jobs[:1], got); err != nil || d != "" {
-		t.Errorf("due: %v %s", err, d)
+	if err := s.AddFileJob(e.ctx(), file.Job{App: app, ID: "2", CreatedMs: 7}, 4, 1); !errors.Is(err, file.ErrTooManyJobs) {
+		t.Errorf("one too many: %v", err)
 	}
-	if err := s.RemoveFileJob(e.ctx(), app, "1"); err != nil {
+	if err := s.AddFileJob(e.ctx(), file.Job{App: app, ID: "2", DueMs: 100, CreatedMs: 7}, 5, 1); err != nil {
+		t.Errorf("when the first has left the window: %v", err)
+	}
+	due := func(what string, nowMs int64, want ...file.Job) {
+		t.Helper()
+		got, err := s.DueFileJobs(e.ctx(), nowMs, 10)
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("%s: %v %s", what, err, d)
+		}
+	}
+	due("due", 15, jobs[0])
+	if ok, err := s.AdvanceFileJob(e.ctx(), app, "1", 3, 300, 0); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	jobs[0].Files, jobs[0].Bytes = 3, 300
+	due("half-way", 15, jobs[0])
+	if ok, err := s.AdvanceFileJob(e.ctx(), app, "1", 1, 50, 40); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if ok, err := s.AdvanceFileJob(e.ctx(), app, "1", 1, 50, 41); err != nil || ok {
+		t.Errorf("after its end: %v, %v", ok, err)
+	}
+	jobs[0].Files, jobs[0].Bytes, jobs[0].EndedMs = 4, 350, 40
+	due("one has ended", 25, jobs[1])
+	for _, c := range []struct {
+		name string
+		app  string
+		id   string
+		want bool
+	}{{"one that waits", app, "2", true}, {"one that has ended", app, "1", false}, {"one that is not there", app, "9", false}, {"another app's", two, "2", false}} {
+		if ok, err := s.HastenFileJob(e.ctx(), c.app, c.id, 12); ok != c.want || err != nil {
+			t.Errorf("hasten %s: %v, %v", c.name, ok, err)
+		}
+		if ok, err := s.CancelFileJob(e.ctx(), c.app, c.id, 50); ok != c.want || err != nil {
+			t.Errorf("cancel %s: %v, %v", c.name, ok, err)
+		}
+	}
+	got, err := s.FileJobs(e.ctx(), app, 10)
+	want := []file.Job{{App: app, ID: "2", DueMs: 12, CreatedMs: 7, EndedMs: 50}, jobs[0]}
+	if d := cmp.Diff(want, got); err != nil || d != "" {
+		t.Errorf("all: %v %s", err, d)
+	}
+	if err := s.TrimFileJobs(e.ctx(), 50); err != nil {
 		t.Fatal(err)
 	}
-	got, err = s.DueFileJobs(e.ctx(), 25, 10)
-	if d := cmp.Diff(jobs[1:], got); err != nil || d != "" {
-		t.Errorf("due after the removal: %v %s", err, d)
+	if got, err := s.FileJobs(e.ctx(), app, 10); err != nil || len(got) != 1 || got[0].ID != "2" {
+		t.Errorf("after trimming: %v, %v", got, err)
 	}
+	due("what waits is not trimmed", 25, jobs[1])
 }

@@ -51,7 +51,7 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 		"sticky sessions": testSticks, "cloud sessions": testCloudSessions,
 		"search index": testSearchIndex, "broadcasts": testBroadcasts,
 
-		"files": testFiles, "files: usage": testFileUsage, "files: lists": testFileLists,
+		"files": testFiles, "files: usage": testFileUsage, "files: lists": testFileLists, "files: jobs": testFileJobs,
 
 		"outbox": testOutbox, "outbox: messages": testOutboxMessages, "outbox: leases": testOutboxLease, "outbox: logins": testOutboxLogins,
 		"words":            testWords,
