@@ -18,6 +18,8 @@ const (
 	// syncedFor is how long a session remembers which recent messages its sync
 	// contained: events of them that arrive later are not delivered again.
 	syncedFor = 60_000
+	// maxTogether bounds the messages of one frame.
+	maxTogether = 100
 )
 
 // liveState decides, for one session, whether an event reaches it now, later or
@@ -43,6 +45,15 @@ type Delivery struct {
 	TimeMs int64            // its time
 	At     message.Position // where it is; set for messages the client acknowledges
 	Frame  []byte
+	// Held is set for messages that travel together when they had to wait: what
+	// one packet holds of them.
+	Held *Held
+}
+
+// Held is a message that may travel with others of its kind in one packet.
+type Held struct {
+	Msg  *message.Message
+	Join func([]*message.Message) []byte // their frame
 }
 
 // sent is a delivery whose acknowledgement is awaited.
@@ -128,13 +139,41 @@ func (s *Session) GoLive(contained, offline []*message.Message, finish func()) {
 	}
 	finish()
 	l.on = true
+	var together []Delivery
+	flush := func() {
+		if len(together) > 0 {
+			s.PutFrame(joined(together))
+		}
+		together = together[:0]
+	}
 	for _, e := range l.held {
 		if _, ok := l.synced[e.ID]; ok && e.ID != 0 {
 			continue
 		}
-		l.deliver(e, s.PutFrame)
+		if e.Held == nil || len(together) == maxTogether {
+			flush()
+		}
+		if e.Held == nil {
+			l.deliver(e, s.PutFrame)
+			continue
+		}
+		l.track(e)
+		together = append(together, e)
 	}
+	flush()
 	l.held = nil
+}
+
+// joined is the frame of messages that waited one behind the other.
+func joined(ds []Delivery) []byte {
+	if len(ds) == 1 {
+		return ds[0].Frame
+	}
+	msgs := make([]*message.Message, len(ds))
+	for i, d := range ds {
+		msgs[i] = d.Held.Msg
+	}
+	return ds[0].Held.Join(msgs)
 }
 
 // Listed says that the sync under way contains something that is no message, a

@@ -56,7 +56,19 @@ func (m *liveModel) event() {
 	}
 	e := m.stored[m.events]
 	m.events++
-	m.s.Offer(Delivery{ID: e.ID, TimeMs: e.Time, Frame: binary.BigEndian.AppendUint64(nil, uint64(e.ID))})
+	d := Delivery{ID: e.ID, TimeMs: e.Time, Frame: frameOf([]*message.Message{e})}
+	if e.Seq%4 != 0 {
+		d.Held = &Held{Msg: e, Join: frameOf}
+	}
+	m.s.Offer(d)
+}
+
+// frameOf is a frame that holds the ids of messages.
+func frameOf(msgs []*message.Message) (f []byte) {
+	for _, e := range msgs {
+		f = binary.BigEndian.AppendUint64(f, uint64(e.ID))
+	}
+	return f
 }
 
 func (m *liveModel) begin() {
@@ -91,11 +103,13 @@ func (m *liveModel) check() error {
 		if i == 0 || m.done == 0 {
 			return fmt.Errorf("a message before the sync was answered")
 		}
-		id := int64(binary.BigEndian.Uint64(f))
-		if at, ok := m.contained[id]; ok && at <= i {
-			return fmt.Errorf("message %d was in a sync and came live after it", id)
+		for part := range slices.Chunk(f, 8) {
+			id := int64(binary.BigEndian.Uint64(part))
+			if at, ok := m.contained[id]; ok && at <= i {
+				return fmt.Errorf("message %d was in a sync and came live after it", id)
+			}
+			live = append(live, id)
 		}
-		live = append(live, id)
 	}
 	if !slices.IsSorted(live) {
 		return fmt.Errorf("out of order: %v", live)
@@ -166,6 +180,33 @@ func TestLiveModel(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// Messages that waited one behind the other travel together, at most a hundred
+// at a time; what is between them keeps its place, and all are acknowledged.
+func TestHeldMessagesTravelTogether(t *testing.T) {
+	m := newLiveModel(0)
+	m.begin()
+	at := func(n int64) message.Position { return message.Position{Conv: "t", Seq: n} }
+	for i := range int64(203) {
+		e := &message.Message{ID: i + 1}
+		d := Delivery{ID: e.ID, At: at(e.ID), Frame: frameOf([]*message.Message{e})}
+		if i != 1 {
+			d.Held = &Held{Msg: e, Join: frameOf}
+		}
+		m.s.Offer(d)
+	}
+	m.s.GoLive([]*message.Message{{ID: 3}}, nil, func() {})
+	var got []int
+	for _, f := range m.s.out.frames {
+		got = append(got, len(f)/8)
+	}
+	if want := []int{1, 1, 100, 100}; !slices.Equal(got, want) {
+		t.Errorf("messages in the frames: %v, want %v", got, want)
+	}
+	if known, rest := m.s.live.acknowledge([]int64{1, 2, 203}); len(known) != 3 || len(rest) != 0 {
+		t.Errorf("known %v, rest %v", known, rest)
+	}
 }
 
 // A session that never synchronises does not hold without bound.

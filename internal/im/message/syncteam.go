@@ -96,6 +96,6 @@ func (s *Service) syncSuperTeams(ctx context.Context, r SyncRequest, teams []Mem
 			return err
 		}
 	}
-	out.Super = plain.Roaming
+	out.Super, out.More = plain.Roaming, append(out.More, plain.More...)
 	return nil
 }

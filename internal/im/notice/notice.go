@@ -47,6 +47,7 @@ const (
 	Plain     Class = iota // live and in the offline list, acknowledged as plain
 	SuperTeam              // the same of super teams
 	Recall                 // withdrawn messages; they have lists of their own
+	Filter                 // sent to be filtered; acknowledged as plain
 )
 
 // Class returns the class of notifications of type t.
@@ -61,6 +62,14 @@ func (t Type) Class() Class {
 	}
 }
 
+// Class returns the class of the notification.
+func (n *Notice) Class() Class {
+	if n.Flags.Has(Filtered) {
+		return Filter
+	}
+	return n.Type.Class()
+}
+
 // Flags are a notification's switches; a set bit departs from the default.
 type Flags uint32
 
@@ -71,6 +80,7 @@ const (
 	NoBadge                      // does not count in the badge
 	NoPushNick                   // the push does not name the sender
 	NoRoute                      // no copy to the app's server
+	Filtered                     // travels by the packets of filtered notifications
 )
 
 // Has says whether all bits of g are set.

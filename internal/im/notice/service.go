@@ -82,7 +82,7 @@ func (s *Service) Pending(ctx context.Context, a *app.App, accid string) (map[Cl
 			}
 			break
 		}
-		out[n.Type.Class()] = append(out[n.Type.Class()], n)
+		out[n.Class()] = append(out[n.Class()], n)
 	}
 	return out, nil
 }

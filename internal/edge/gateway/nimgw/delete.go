@@ -46,14 +46,18 @@ func (p *Product) deleteSelf(ctx context.Context, s *gateway.Session, req *nimwi
 	return &nimwire.DeleteSelfMsgsResponse{Timetag: at}, nil
 }
 
-// onDeleted is 7-124, to the account's other devices.
+// onDeleted is 7-124, to the account's other devices; for one message 7-123.
 func (p *Product) onDeleted(ev im.Event, sessions []*gateway.Session) {
 	list, err := message.DecodeDeleted(ev.Body)
 	if err != nil {
 		p.c.Log.Error("deletion event", "err", err)
 		return
 	}
-	frame := pushFrame(nimwire.OnDeleteSelfMsgs.PushID(), &nimwire.OnDeleteSelfMsgsResponse{DeletedMsgs: deletedTo(list)})
+	w := deletedTo(list)
+	frame := pushFrame(nimwire.OnDeleteSelfMsgs.PushID(), &nimwire.OnDeleteSelfMsgsResponse{DeletedMsgs: w})
+	if len(w) == 1 {
+		frame = pushFrame(nimwire.OnDeleteSelfMsg.PushID(), &nimwire.OnDeleteSelfMsgResponse{DeletedMsg: &w[0]})
+	}
 	others(ev, sessions, func(s *gateway.Session) { s.Offer(gateway.Delivery{Frame: frame}) })
 }
 

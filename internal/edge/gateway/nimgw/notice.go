@@ -16,6 +16,7 @@ func (p *Product) noticeRows() []gateway.Row {
 	return []gateway.Row{
 		gateway.Handle(nimwire.SendCustomSysMsg, p.sendCustom),
 		gateway.Handle(nimwire.SendSuperTeamCustomSysMsg, p.sendSuperTeamCustom),
+		gateway.Handle(nimwire.SendFilterCustomSysMsg, p.sendFiltered),
 	}
 }
 
@@ -32,6 +33,17 @@ func (p *Product) sendCustom(ctx context.Context, s *gateway.Session, req *nimwi
 func (p *Product) sendSuperTeamCustom(ctx context.Context, s *gateway.Session, req *nimwire.SendSuperTeamCustomSysMsgRequest) (*gateway.None, error) {
 	n := customFrom(&req.SysMsg)
 	n.Type = notice.CustomSuperTeam
+	return nil, p.custom(ctx, s, n)
+}
+
+// sendFiltered is 101-7: 7-7 by packets of its own, 101-3 and 4-101. No call of
+// the SDKs sends it.
+func (p *Product) sendFiltered(ctx context.Context, s *gateway.Session, req *nimwire.SendFilterCustomSysMsgRequest) (*gateway.None, error) {
+	n := customFrom(&req.SysMsg)
+	if n.Type == notice.CustomSuperTeam {
+		return nil, im.Errorf(im.CodeBadParam, "a notification of a super team goes by another command")
+	}
+	n.Flags |= notice.Filtered
 	return nil, p.custom(ctx, s, n)
 }
 
@@ -78,8 +90,8 @@ func (p *Product) noticeEvents() map[im.EventKind]eventFunc {
 }
 
 // onNotice delivers a notification to all devices of its receiver: 7-3, 21-19
-// for those of super teams, 7-14 and 21-18 for withdrawn messages
-// (docs/protocol/nim-core.md section 5.16).
+// for those of super teams, 101-3 for filtered ones, 7-14 and 21-18 for withdrawn
+// messages (docs/protocol/nim-core.md section 5.16).
 func (p *Product) onNotice(ev im.Event, sessions []*gateway.Session) {
 	n, err := notice.Decode(ev)
 	if err != nil {
@@ -93,6 +105,8 @@ func (p *Product) onNotice(ev im.Event, sessions []*gateway.Session) {
 		frame = pushFrame(wire.ID{SID: 21, CID: 18}, &nimwire.OnRecallMsgResponse{SysMsg: &w})
 	case n.Type.Class() == notice.Recall:
 		frame = pushFrame(wire.ID{SID: 7, CID: 14}, &nimwire.OnRecallMsgResponse{SysMsg: &w})
+	case n.Class() == notice.Filter:
+		frame = pushFrame(wire.ID{SID: 101, CID: 3}, &nimwire.OnSysMsgResponse{SysMsg: &w})
 	case n.Type.Class() == notice.SuperTeam:
 		frame = pushFrame(wire.ID{SID: 21, CID: 19}, &nimwire.OnSysMsgResponse{SysMsg: &w})
 	default:
@@ -101,7 +115,7 @@ func (p *Product) onNotice(ev im.Event, sessions []*gateway.Session) {
 	others(ev, sessions, func(s *gateway.Session) { s.Offer(gateway.Delivery{ID: n.ID, TimeMs: n.Time, Frame: frame}) })
 }
 
-// notices is 4-6 and 4-18, newest first. Recalls have lists of their own.
+// notices is 4-6, 4-18 and 4-101, newest first. Recalls have lists of their own.
 func (r *syncRun) notices(ctx context.Context) error {
 	if !r.ask.OfflineMsgs.IsSet() || !r.has.Any(session.HasNotices) {
 		return nil
@@ -113,7 +127,7 @@ func (r *syncRun) notices(ctx context.Context) error {
 	for _, list := range []struct {
 		class notice.Class
 		id    wire.ID
-	}{{notice.Plain, wire.ID{SID: 4, CID: 6}}, {notice.SuperTeam, wire.ID{SID: 4, CID: 18}}} {
+	}{{notice.Plain, wire.ID{SID: 4, CID: 6}}, {notice.SuperTeam, wire.ID{SID: 4, CID: 18}}, {notice.Filter, wire.ID{SID: 4, CID: 101}}} {
 		for rest := waiting[list.class]; len(rest) > 0; {
 			n := min(len(rest), maxSyncFrame)
 			part := make([]nimwire.SysMsg, n)

@@ -87,7 +87,7 @@ func (p *Product) onSessionAck(ev im.Event, sessions []*gateway.Session) {
 		frame = pushFrame(nimwire.SyncMarkSessionAck.PushID(), &nimwire.SyncMarkSessionAckResponse{Scene: int64(a.Scene), To: a.Target, Timetag: a.TimeMs})
 	}
 	others(ev, sessions, func(s *gateway.Session) {
-		if super && len(s.Login().SDK) >= 4 && s.Login().SDK[:4] == "0.8." {
+		if super && !takesSeveral(s) {
 			return
 		}
 		s.PutFrame(frame)

@@ -109,7 +109,7 @@ func (r *syncRun) sessionAcks(ctx context.Context) error {
 	return nil
 }
 
-// messages sends 4-9 (one conversation each, newest first), 4-22 and 4-4. A
+// messages sends 4-9 (one conversation each, newest first), 4-22, 4-25 and 4-4. A
 // message is in one of 4-9 and 4-4, never in both (rules 5 and 6).
 func (r *syncRun) messages(ctx context.Context) error {
 	if !r.has.Any(session.HasConversations | session.HasTeams) {
@@ -129,9 +129,7 @@ func (r *syncRun) messages(ctx context.Context) error {
 		r.contained = append(r.contained, msgs...)
 		r.send(nimwire.SyncRoamingMsgs, &nimwire.SyncRoamingMsgsResponse{Msgs: messagesTo(msgs)})
 	}
-	if len(res.More) > 0 && a.RoamingMsgs.IsSet() {
-		r.moreRoaming(res)
-	}
+	r.moreRoaming(res)
 	r.offline = res.Offline
 	r.contained = append(r.contained, res.Offline...)
 	for rest := res.Offline; len(rest) > 0; {
@@ -140,26 +138,6 @@ func (r *syncRun) messages(ctx context.Context) error {
 		rest = rest[n:]
 	}
 	return nil
-}
-
-// moreRoaming is 4-22: conversations with more roaming than was given, by the
-// oldest message that was.
-func (r *syncRun) moreRoaming(res *message.SyncResult) {
-	more := map[im.ConvKey]bool{}
-	for _, c := range res.More {
-		more[c] = true
-	}
-	var out []nimwire.MoreRoamingSession
-	for _, msgs := range res.Roaming {
-		m := msgs[len(msgs)-1]
-		if more[m.Conv] {
-			out = append(out, nimwire.MoreRoamingSession{Scene: wire.Int(int64(m.Scene)), To: wire.Str(m.To), From: wire.Str(m.From),
-				Time: wire.Int(m.Time), IdServer: wire.Int(m.ID)})
-		}
-	}
-	if len(out) > 0 {
-		r.send(nimwire.NimSyncSessionsWithMoreRoaming, &nimwire.NimSyncSessionsWithMoreRoamingResponse{Datas: out})
-	}
 }
 
 // ackFunc takes ids that a client has received.

@@ -2,6 +2,7 @@ package nimgw
 
 import (
 	"context"
+	"strings"
 
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/wire"
@@ -45,6 +46,7 @@ func (p *Product) onTeamMessage(ev im.Event, m *message.Message, sessions []*gat
 		id.SID = 21
 	}
 	own := wire.ID{SID: id.SID, CID: 102}
+	held := gateway.Held{Msg: m, Join: teamMessages}
 	var frame, ownFrame []byte
 	encode := func(id wire.ID) []byte {
 		w := messageTo(m)
@@ -69,12 +71,23 @@ func (p *Product) onTeamMessage(ev im.Event, m *message.Message, sessions []*gat
 			}
 			d.Frame = frame
 		}
+		if m.Scene == im.SceneTeam && !(mine && m.Type != message.Notification) && takesSeveral(s) {
+			d.Held = &held
+		}
 		// Own messages and those of super teams are not acknowledged.
 		if !mine && m.Scene == im.SceneTeam && !m.Flags.Has(message.NoOffline) {
 			d.At = message.Position{Conv: m.Conv, Seq: m.Seq}
 		}
 		s.Offer(d)
 	})
+}
+
+// takesSeveral says whether the client of s knows 8-4 and 21-125: 0.8.5 does not.
+func takesSeveral(s *gateway.Session) bool { return !strings.HasPrefix(s.Login().SDK, "0.8.") }
+
+// teamMessages is 8-4: messages of teams that waited for the end of a sync.
+func teamMessages(msgs []*message.Message) []byte {
+	return pushFrame(nimwire.NimOnTeamMsgs.PushID(), &nimwire.NimOnTeamMsgsResponse{Datas: messagesTo(msgs)})
 }
 
 // teamHistory is 8-23: members only (docs/protocol/nim-core.md section 5.11).
