@@ -123,9 +123,9 @@ export class Client {
       .finally(() => this.waiters.delete(check));
   }
 
-  // Commands of one kind in the frame log, decoded: {dir, sid, cid, ser, code, body}.
-  packets(dir, id) {
-    return this.frames().filter((f) => f.dir === dir && f.text.startsWith('3:::')).map((f) => {
+  // Commands of one kind in the frame log, from a position on, decoded: {sid, cid, ser, code, body}.
+  packets(dir, id, from = 0) {
+    return this.frames().slice(from).filter((f) => f.dir === dir && f.text.startsWith('3:::')).map((f) => {
       const p = JSON.parse(f.text.slice(4));
       return dir === '->'
         ? { sid: p.SID, cid: p.CID, ser: p.SER, body: p.Q.map((q) => q.v) }
