@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hongyan/internal/edge/filegw"
+	"hongyan/internal/edge/s3gw"
 	"hongyan/internal/im/file"
 	"hongyan/internal/infra/blobstore"
 	"hongyan/internal/infra/seal"
@@ -19,6 +20,7 @@ type files struct {
 	blobs   *blobstore.Store
 	service *file.Service
 	handler *filegw.Handler
+	s3      *s3gw.Handler
 }
 
 // openFiles opens the blob store and builds the file service on it.
@@ -30,7 +32,9 @@ func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public strin
 	svc := file.New(file.Config{Store: s.store, Blobs: blobs, Apps: s.apps, Accounts: s.accounts, Clock: time.Now, Log: s.log,
 		Key: keys.FileKey(), Sniff: thumb.Sniff, Host: public + "/" + file.Bucket})
 	s.health.AddCheck("blob store", blobs.Ping)
-	s.files = files{blobs: blobs, service: svc, handler: filegw.New(filegw.Config{Files: svc, Media: thumb.Studio{}, Log: s.log})}
+	handler := filegw.New(filegw.Config{Files: svc, Media: thumb.Studio{}, Log: s.log})
+	s.files = files{blobs: blobs, service: svc, handler: handler,
+		s3: s3gw.New(s3gw.Config{Files: svc, Transfers: handler, Clock: time.Now, Log: s.log})}
 	return nil
 }
 

@@ -26,7 +26,7 @@ import (
 type router struct {
 	health             *obs.Health
 	gateway, lbs, rest http.Handler
-	files              http.Handler
+	files, s3          http.Handler
 }
 
 // ServeHTTP implements http.Handler.
@@ -45,6 +45,8 @@ func (r router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.health.ServeReadyz(w, req)
 	case file.Bucket:
 		r.files.ServeHTTP(w, req)
+	case file.S3Bucket:
+		r.s3.ServeHTTP(w, req)
 	default:
 		if filegw.IsObject(first) {
 			r.files.ServeHTTP(w, req)

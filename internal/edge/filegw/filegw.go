@@ -112,6 +112,26 @@ func (h *Handler) begin(w http.ResponseWriter) (end func()) {
 	return func() { stop(); h.active.Done() }
 }
 
+// ErrClosing says that the process is about to end.
+var ErrClosing = im.Errorf(im.CodeBusy, "the server is going away")
+
+// Transfer runs a request of another façade that uploads, under the bounds of
+// this one, and ends it when the process ends. A refused body is read to a
+// bound, so that the client reads the answer.
+func (h *Handler) Transfer(w http.ResponseWriter, r *http.Request, fn func(context.Context, *http.Request) error) error {
+	end := h.begin(w)
+	if end == nil {
+		w.Header().Set("Connection", "close")
+		return ErrClosing
+	}
+	defer end()
+	err := h.upload(w, r, func(ctx context.Context, _ http.ResponseWriter, r *http.Request) error { return fn(ctx, r) })
+	if err != nil {
+		h.drain(w, r)
+	}
+	return err
+}
+
 // IsObject says whether the first segment of a path is the name of an object: a
 // client whose download host has no path asks for it at the root.
 func IsObject(segment string) bool { return file.AppOf(segment) != "" }
@@ -224,15 +244,23 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusInternalServerError && r.Context().Err() == nil {
 		h.log.Error("file request failed", "method", r.Method, "path", r.URL.Path, "err", err)
 	}
-	if r.Method == http.MethodPost && r.Body != nil && h.life.Err() == nil {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime))
-		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, drainMost))
-		w.Header().Set("Connection", "close")
+	if r.Method == http.MethodPost {
+		h.drain(w, r)
 	}
 	if r.Method == http.MethodGet && r.URL.Query().Has("uploadContext") && status >= 500 {
 		status = http.StatusNotFound // a 5xx here makes every SDK repeat at once, for ever
 	}
 	writeError(w, status, im.PublicText(err))
+}
+
+// drain reads what is left of a refused body, to a bound.
+func (h *Handler) drain(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || h.life.Err() != nil {
+		return
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime))
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, drainMost))
+	w.Header().Set("Connection", "close")
 }
 
 func statusOf(err error) int {

@@ -40,8 +40,8 @@ type File struct {
 	Scene       string // usage scene, at most 32 characters
 	Type        string // media type
 	Size        int64  // bytes stored
-	MD5         string // lower-case hex; "" until done
-	Context     string // of the chunk session; "" when stored at once
+	MD5         string // lower-case hex; "" until done. Of an upload in S3 parts what S3 says instead
+	Context     string // of the chunk session or the upload in S3 parts; "" when stored at once
 	Done        bool
 	CreatedMs   int64 // ms since 1970
 	ExpiresMs   int64 // ms since 1970; 0 = never. Of an upload: when it is given up
@@ -50,7 +50,7 @@ type File struct {
 
 // Part is one stored piece of a file. A chunk is one part.
 type Part struct {
-	Start, Size int64  // bytes
+	Start, Size int64  // bytes; Start is the part's number while an upload in S3 parts is unfinished
 	Blob        string // key in the blob store; never used again after its removal
 	Hash        []byte // state of the digest after this part
 }

@@ -255,7 +255,7 @@ func kept(cur *File, c Chunk) ([]Part, error) {
 	switch {
 	case c.Context == "" && c.Offset == 0:
 		return nil, nil // start over
-	case cur == nil, c.Context != cur.Context:
+	case cur == nil, c.Context != cur.Context, strings.HasPrefix(c.Context, s3Context):
 		return nil, ErrSession
 	case c.Offset > cur.Size:
 		return nil, ErrOffset

@@ -125,7 +125,7 @@ func putFile(ctx context.Context, t tx, no int64, f *file.File, isNew bool) erro
 // putParts writes the parts that differ: those after the first difference.
 func putParts(ctx context.Context, t tx, no int64, object string, old, next []file.Part) error {
 	same := 0
-	for same < len(old) && same < len(next) && old[same].Blob == next[same].Blob {
+	for same < len(old) && same < len(next) && old[same].Blob == next[same].Blob && old[same].Start == next[same].Start {
 		same++
 	}
 	if same < len(old) {

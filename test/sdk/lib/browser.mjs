@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import http from 'node:http';
 import { chromium } from 'playwright-core';
-import { bundlePath, driverPath, KINDS } from './clients.mjs';
+import { awsPath, bundlePath, driverPath, KINDS } from './clients.mjs';
 
 const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
 const FLAGS = [
@@ -37,12 +37,16 @@ function start() {
 function page(req, res) {
   const url = new URL(req.url, 'http://127.0.0.1');
   const kind = url.searchParams.get('sdk');
+  const product = url.searchParams.get('product') === 'qchat' ? 'qchat' : 'nim';
   if (url.pathname === '/page' && KINDS.includes(kind)) {
     res.setHeader('Content-Type', 'text/html; charset=utf-8');
-    res.end(`<!doctype html><title>${kind}</title><script src="/bundle?sdk=${kind}"></script><script src="/driver"></script>`);
+    res.end(`<!doctype html><title>${kind}</title>${url.searchParams.has('aws') ? '<script src="/aws"></script>' : ''}<script src="/bundle?sdk=${kind}&product=${product}"></script><script src="/driver"></script>`);
   } else if (url.pathname === '/bundle' && KINDS.includes(kind)) {
     res.setHeader('Content-Type', 'text/javascript; charset=utf-8');
-    fs.createReadStream(bundlePath(kind)).pipe(res);
+    fs.createReadStream(bundlePath(kind, product)).pipe(res);
+  } else if (url.pathname === '/aws') {
+    res.setHeader('Content-Type', 'text/javascript; charset=utf-8');
+    fs.createReadStream(awsPath).pipe(res);
   } else if (url.pathname === '/driver') {
     res.setHeader('Content-Type', 'text/javascript; charset=utf-8');
     fs.createReadStream(driverPath).pipe(res);
@@ -67,8 +71,8 @@ export async function openPage(client) {
   });
   page.on('pageerror', (e) => pageErrors.push(e));
   await page.exposeFunction('__sdkEmit', (name, instance, text) => client.emitted(name, instance, text));
-  await page.goto(`${origin}/page?sdk=${client.kind}`, { timeout: 15000 });
-  await page.waitForFunction(() => typeof globalThis.__sdkRun === 'function' && typeof globalThis.NIM === 'function', { timeout: 15000 });
+  await page.goto(`${origin}/page?sdk=${client.kind}&product=${client.product}${client.aws ? '&aws' : ''}`, { timeout: 15000 });
+  await page.waitForFunction(() => typeof globalThis.__sdkRun === 'function' && typeof (globalThis.NIM ?? globalThis.QChat) === 'function', { timeout: 15000 });
   return { page, context, frameLog, pageErrors };
 }
 

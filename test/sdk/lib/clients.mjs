@@ -21,10 +21,14 @@ export function parseKind(kind) {
   return { build, version };
 }
 
-export function bundlePath(kind) {
+// product: nim, or qchat, which has no build for mini-apps.
+export function bundlePath(kind, product = 'nim') {
   const { build, version } = parseKind(kind);
-  return new URL(`node_modules/nim-web-sdk-ng-${version}/dist/${BUILDS[build]}.js`, ROOT);
+  return new URL(`node_modules/nim-web-sdk-ng-${version}/dist/${BUILDS[build].replace('NIM', product.toUpperCase())}.js`, ROOT);
 }
+
+// The class that browsers load for the S3 way of mixed storage.
+export const awsPath = new URL('node_modules/aws-sdk/dist/aws-sdk.min.js', ROOT);
 
 export const driverPath = new URL('driver.js', import.meta.url);
 
@@ -56,17 +60,19 @@ function routeRejections() {
 }
 
 export class Client {
-  constructor(kind, name) {
+  constructor(kind, name, { product = 'nim', aws = false } = {}) {
     this.kind = kind;
     this.name = name;
+    this.product = product;
+    this.aws = aws; // a browser's page has AWS.S3
     this.version = parseKind(kind).version;
     this.events = []; // {name, args, instance, at}
     this.waiters = new Set();
     this.rejections = [];
   }
 
-  static async open(kind, { name = kind, ca, storage, backend } = {}) {
-    const client = kind.startsWith('browser') ? new PageClient(kind, name) : new HostClient(kind, name);
+  static async open(kind, { name = kind, ca, storage, backend, product, aws } = {}) {
+    const client = new (kind.startsWith('browser') ? PageClient : HostClient)(kind, name, { product, aws });
     await client.prepare({ ca, storage, backend });
     return client;
   }
@@ -94,7 +100,7 @@ export class Client {
     return deadline(this.run('call', path, args), 15000, `${this.name} ${path} never settled`);
   }
 
-  connect() { return this.call('connect'); }
+  connect() { return this.call(this.product === 'nim' ? 'connect' : 'login'); }
 
   sendText(to, body, extra) { return this.call('msg.sendTextMsg', { scene: 'p2p', to: to.accid ?? to, body, ...extra }); }
   history(to, extra) { return this.call('msgLog.getHistoryMsgs', { scene: 'p2p', to: to.accid ?? to, ...extra }); }
@@ -160,7 +166,7 @@ class HostClient extends Client {
     this.realmPromise = vm.runInContext('Promise', context);
     realms.set(this.realmPromise, this);
     routeRejections();
-    script(bundlePath(this.kind)).runInContext(context);
+    script(bundlePath(this.kind, this.product)).runInContext(context);
     script(driverPath).runInContext(context);
     this.sandbox = context;
   }

@@ -12,6 +12,7 @@
     'transferTeam', 'removeTeamMembers', 'dismissTeam', 'updateTeamMembersMute', 'superTeams', 'createSuperTeam',
     'updateSuperTeam', 'addSuperTeamMembers', 'removeSuperTeamMembers', 'updateSuperTeamManagers', 'transferSuperTeam',
     'myTeamMembers', 'updateSuperTeamMembersMute', 'updateSuperTeamMember', 'dismissSuperTeam', 'mySuperTeamMembers',
+    'multiSpotLogin', 'message', 'messageUpdate', 'systemNotification', 'unreadInfo', // QChat
     'updateUserInfo', 'signalingNotify', 'signalingMembersSync', 'signalingUnreadMessageSync', 'signalingMultiClientSync',
   ];
 
@@ -56,7 +57,7 @@
   }
 
   const commands = {
-    create: (options, other) => adopt(new root.NIM(options, other)),
+    create: (options, other) => adopt(new (root.NIM || root.QChat)(options, other)),
     getInstance: (options, other) => adopt(root.NIM.getInstance(options, other)),
     use: (index) => { current = instances[index]; },
     get: (path) => path.split('.').reduce((o, k) => (o === undefined || o === null ? undefined : o[k]), current),

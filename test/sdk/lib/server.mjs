@@ -123,7 +123,7 @@ export class Server {
 
   options() {
     const host = `127.0.0.1:${this.ports[0]}`;
-    return { lbsUrls: [`https://${host}/lbs/webconf.jsp`], linkUrl: host };
+    return { lbsUrls: [`https://${host}/lbs/webconf.jsp`], linkUrl: host, linkAddresses: [host] };
   }
 
   logTail(lines = 60) { return this.log.slice(-lines).join('\n'); }

@@ -83,9 +83,9 @@ class Context {
   }
 
   // A new device of the account, with an SDK instance that is not connected yet.
-  async client(account, { kind = this.kind, options = {}, other = {}, storage, name, create = true } = {}) {
+  async client(account, { kind = this.kind, options = {}, other = {}, storage, name, create = true, product, aws } = {}) {
     const label = name ?? `${account.accid.split('_')[0]}${this.clients.length}[${kind}]`;
-    const client = await Client.open(kind, { name: label, ca: this.server.ca, storage });
+    const client = await Client.open(kind, { name: label, ca: this.server.ca, storage, product, aws });
     this.clients.push(client);
     client.account = account;
     client.options = {
