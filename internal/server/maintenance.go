@@ -38,6 +38,9 @@ func (s *Server) maintain(ctx context.Context) {
 			s.log.Error("delete ended team memberships", "err", err)
 		}
 		for _, a := range s.apps.List() {
+			if err := s.accounts.TrimLoginRecords(ctx, a); err != nil && ctx.Err() == nil {
+				s.log.Error("delete old login records", "app", a.Key, "err", err)
+			}
 			if err := s.messages.Trim(ctx, a); err != nil && ctx.Err() == nil {
 				s.log.Error("delete old messages and notices", "app", a.Key, "err", err)
 			}

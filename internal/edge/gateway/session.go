@@ -57,6 +57,7 @@ type Login struct {
 	Product string
 	Auto    bool     // the login was a reconnect by the SDK
 	SDK     string   // human version of the SDK, "0.17.2"
+	SDKNo   int      // its protocol number, 91200
 	Others  []string // connection ids of the account's devices that its answer named
 	// Client tells one client of the account from the others across connections:
 	// its device id, or what else is known of it.

@@ -57,7 +57,7 @@ func (a *API) actions() []action {
 		{"history/querySessionList.action", form(a.querySessionList)},
 		{"history/queryBroadcastMsgById.action", form(a.queryBroadcast)},
 		{"history/queryBroadcastMsg.action", form(a.queryBroadcasts)},
-		{"history/queryUserEvents.action", unsupported(noHistory)},
+		{"history/queryUserEvents.action", form(a.queryUserEvents)},
 
 		{"msg/upload.action", a.upload("base64")},
 		{"msg/fileUpload.action", a.upload("file")},

@@ -60,8 +60,18 @@ type Store interface {
 	UpdateAccount(ctx context.Context, app, accid string, change func(*Account) error) (*Account, error)
 	// AddLoginRecords writes login and logout records; losing the newest second is allowed.
 	AddLoginRecords(ctx context.Context, records []LoginRecord) error
-	// LoginRecords returns the newest records of an account.
-	LoginRecords(ctx context.Context, app, accid string, fromMs, toMs int64, limit int) ([]LoginRecord, error)
+	// LoginRecords returns records of an account, newest first unless q.Ascending.
+	LoginRecords(ctx context.Context, app, accid string, q RecordQuery) ([]LoginRecord, error)
+	// TrimLoginRecords deletes up to limit records of an app with ids below
+	// before and returns how many there were.
+	TrimLoginRecords(ctx context.Context, app string, before int64, limit int) (int64, error)
+}
+
+// RecordQuery selects login records. Times are ms, inclusive; ToMs 0 is open.
+type RecordQuery struct {
+	FromMs, ToMs int64
+	Ascending    bool
+	Limit        int
 }
 
 // LoginRecord tells of one login or logout.
@@ -72,7 +82,8 @@ type LoginRecord struct {
 	Event      int // 2 login, 3 logout (docs/api/server-v1.md section 12.7), RecordFailed
 	ClientType int
 	IP, Device string
-	SDKVersion int
+	CustomTag  string          // of the login
+	SDKVersion int             // protocol number, 91200
 	Copy       *eventcopy.Copy // stored with it; nil: the app's server is not told
 }
 

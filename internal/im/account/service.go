@@ -7,9 +7,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"time"
 	"unicode/utf8"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/app"
 )
 
 // MaxToken is the longest static token in characters (docs/protocol/nim-core.md section 8).
@@ -94,6 +96,34 @@ func (s *Service) Forget(app, accid string) { s.cache.drop(app, accid) }
 // AddLoginRecords writes login records.
 func (s *Service) AddLoginRecords(ctx context.Context, r []LoginRecord) error {
 	return s.store.AddLoginRecords(ctx, r)
+}
+
+// LoginRecords returns login records of an account; half a second may pass until
+// one is there.
+func (s *Service) LoginRecords(ctx context.Context, app, accid string, q RecordQuery) ([]LoginRecord, error) {
+	return s.store.LoginRecords(ctx, app, accid, q)
+}
+
+const (
+	// trimChunk and trimPause keep each deletion short: messages wait behind it.
+	trimChunk = 500
+	trimPause = 20 * time.Millisecond
+)
+
+// TrimLoginRecords deletes an app's login records older than login_record_days.
+func (s *Service) TrimLoginRecords(ctx context.Context, a *app.App) error {
+	before := im.FirstIDAt(s.clock.NowMs() - a.Settings.LoginRecordDays*24*3600*1000)
+	for {
+		n, err := s.store.TrimLoginRecords(ctx, a.Key, before, trimChunk)
+		if err != nil || n < trimChunk {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(trimPause):
+		}
+	}
 }
 
 func (s *Service) update(ctx context.Context, app, accid string, change func(*Account) error) (*Account, error) {

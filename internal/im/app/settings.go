@@ -20,6 +20,7 @@ type Settings struct {
 	MultiDeviceMax    int64           // policies 3 and 4
 	MultiDeviceMatrix DeviceMatrix    // policy 4
 	LoginRate         int64           // failed logins per minute, account and address
+	LoginRecordDays   int64
 
 	CallbackURL       string
 	CallbackEvents    map[string]bool
@@ -176,6 +177,7 @@ func settingTable() []Setting {
 		{"multi_device_max", "10", "devices", "connections of one account under policies 3 and 4; the oldest leaves", num(func(s *Settings) *int64 { return &s.MultiDeviceMax }, 1, 1000)},
 		{"multi_device_matrix", "", "list", "policy 4: NEW>OLD+OLD,... by client type number (1 Android, 2 iOS, 4 PC, 16 Web, 64 Mac, or a custom type)", matrix},
 		{"login_failures", "30", "1/min", "failed logins of one account from one address before 416", num(func(s *Settings) *int64 { return &s.LoginRate }, 1, 100000)},
+		{"login_record_days", "30", "days", "how long records of logins and logouts are kept for history/queryUserEvents", num(func(s *Settings) *int64 { return &s.LoginRecordDays }, 1, 3650)},
 
 		{"callback_url", "", "URL", "where third-party callbacks go", link(func(s *Settings) *string { return &s.CallbackURL })},
 		{"callback_events", "", "list", "event types that are called back, by number (docs/api/callbacks.md)", numbers(func(s *Settings) *map[string]bool { return &s.CallbackEvents })},

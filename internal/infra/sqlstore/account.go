@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"slices"
 
 	"hongyan/internal/im"
@@ -195,15 +196,15 @@ func (s *Store) AddLoginRecords(ctx context.Context, records []account.LoginReco
 		}
 		logins := slices.DeleteFunc(slices.Clone(records), func(r account.LoginRecord) bool { return r.Event == account.RecordFailed })
 		return inChunks(logins, func(part []account.LoginRecord) error {
-			args := make([]any, 0, 9*len(part))
+			args := make([]any, 0, 10*len(part))
 			for _, r := range part {
 				no, err := s.appNo(ctx, r.App)
 				if err != nil {
 					return err
 				}
-				args = append(args, no, r.Accid, r.ID, r.TimeMs, int64(r.Event), int64(r.ClientType), r.IP, r.Device, int64(r.SDKVersion))
+				args = append(args, no, r.Accid, r.ID, r.TimeMs, int64(r.Event), int64(r.ClientType), r.IP, r.Device, int64(r.SDKVersion), r.CustomTag)
 			}
-			_, err := t.exec(ctx, `INSERT INTO login_record (app, accid, id, time, event, client_type, ip, device, sdk) VALUES `+values(len(part), 9)+` ON CONFLICT DO NOTHING`, args...)
+			_, err := t.exec(ctx, `INSERT INTO login_record (app, accid, id, time, event, client_type, ip, device, sdk, tag) VALUES `+values(len(part), 10)+` ON CONFLICT DO NOTHING`, args...)
 			return err
 		})
 	})
@@ -213,14 +214,22 @@ func (s *Store) AddLoginRecords(ctx context.Context, records []account.LoginReco
 	return err
 }
 
-// LoginRecords returns the newest records of an account.
-func (s *Store) LoginRecords(ctx context.Context, app, accid string, fromMs, toMs int64, limit int) ([]account.LoginRecord, error) {
+// LoginRecords returns records of an account in the order of their ids, which
+// are in the order of time.
+func (s *Store) LoginRecords(ctx context.Context, app, accid string, q account.RecordQuery) ([]account.LoginRecord, error) {
 	no, err := s.appNo(ctx, app)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.read(ctx, `SELECT id, time, event, client_type, ip, device, sdk FROM login_record
-		WHERE app = $1 AND accid = $2 AND time >= $3 AND time <= $4 ORDER BY id DESC LIMIT $5`, no, accid, fromMs, toMs, limit)
+	order, to := " DESC", q.ToMs
+	if q.Ascending {
+		order = ""
+	}
+	if to == 0 {
+		to = math.MaxInt64
+	}
+	rows, err := s.read(ctx, `SELECT id, time, event, client_type, ip, device, sdk, tag FROM login_record
+		WHERE app = $1 AND accid = $2 AND time >= $3 AND time <= $4 ORDER BY id`+order+` LIMIT $5`, no, accid, q.FromMs, to, q.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -228,10 +237,25 @@ func (s *Store) LoginRecords(ctx context.Context, app, accid string, fromMs, toM
 	var out []account.LoginRecord
 	for rows.Next() {
 		r := account.LoginRecord{App: app, Accid: accid}
-		if err := rows.Scan(&r.ID, &r.TimeMs, &r.Event, &r.ClientType, &r.IP, &r.Device, &r.SDKVersion); err != nil {
+		if err := rows.Scan(&r.ID, &r.TimeMs, &r.Event, &r.ClientType, &r.IP, &r.Device, &r.SDKVersion, &r.CustomTag); err != nil {
 			return nil, err
 		}
 		out = append(out, r)
 	}
 	return out, rows.Err()
+}
+
+// TrimLoginRecords deletes the oldest records of an app with ids below before.
+func (s *Store) TrimLoginRecords(ctx context.Context, app string, before int64, limit int) (int64, error) {
+	no, err := s.appNo(ctx, app)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	err = s.write(ctx, func(ctx context.Context, t tx) error {
+		var err error
+		n, err = t.exec(ctx, `DELETE FROM login_record WHERE app = $1 AND id IN (SELECT id FROM login_record WHERE app = $2 AND id < $3 ORDER BY id LIMIT `+itoa(limit)+`)`, no, no, before)
+		return err
+	})
+	return n, err
 }

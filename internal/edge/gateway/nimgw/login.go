@@ -85,8 +85,8 @@ func (p *Product) logIn(ctx context.Context, s *gateway.Session, r *nimwire.Logi
 		}
 	}
 	ports = append(ports, port(d))
-	s.LogIn(&gateway.Login{App: a, Device: d, Product: Name, Auto: l.Automatic, SDK: d.SDKVersion, Client: client, Others: known})
-	p.record(s, 2, int(r.SdkVersion.Int()), "")
+	s.LogIn(&gateway.Login{App: a, Device: d, Product: Name, Auto: l.Automatic, SDK: d.SDKVersion, SDKNo: int(r.SdkVersion.Int()), Client: client, Others: known})
+	p.record(s, 2, "")
 	return &nimwire.LoginResponse{
 		LoginRes:   &nimwire.LoginResult{ConnectionId: wire.Str(s.ID), Ip: wire.Str(l.IP), Port: wire.Str(l.Port), CustomTag: r.CustomTag},
 		LoginPorts: ports,
@@ -137,14 +137,15 @@ func (p *Product) kick(_ context.Context, s *gateway.Session, req *nimwire.KickR
 // Closed implements gateway.Product.
 func (p *Product) Closed(s *gateway.Session, why gateway.Reason) {
 	p.c.Subscriptions.Offline(s.Login().Device)
-	p.record(s, 3, 0, why)
+	p.record(s, 3, why)
 }
 
-func (p *Product) record(s *gateway.Session, event, sdk int, why gateway.Reason) {
-	d := s.Login().Device
+func (p *Product) record(s *gateway.Session, event int, why gateway.Reason) {
+	l := s.Login()
+	d := l.Device
 	p.c.LoginLog.Add(account.LoginRecord{App: d.App, Accid: d.Accid, TimeMs: p.c.Clock.NowMs(), Event: event,
-		ClientType: d.ClientType, IP: d.IP, Device: d.DeviceID, SDKVersion: sdk,
-		Copy: p.copyOf(s, eventcopy.Event(event), sdk, why)})
+		ClientType: d.ClientType, IP: d.IP, Device: d.DeviceID, CustomTag: d.CustomTag, SDKVersion: l.SDKNo,
+		Copy: p.copyOf(s, eventcopy.Event(event), l.SDKNo, why)})
 }
 
 // onDeviceUp makes the devices that the newcomer displaces leave, and tells the

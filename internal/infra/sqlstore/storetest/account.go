@@ -206,7 +206,7 @@ func testLoginRecords(t *testing.T, e *env) {
 	var all []account.LoginRecord
 	for i := range 40 {
 		all = append(all, account.LoginRecord{App: app, Accid: "bob", ID: int64(100 + i), TimeMs: int64(1000 + i), Event: 2 + i%2, ClientType: 16,
-			IP: "192.0.2.1", Device: "浏览器", SDKVersion: i})
+			IP: "192.0.2.1", Device: "浏览器", CustomTag: "标签", SDKVersion: i})
 	}
 	foreign := []account.LoginRecord{{App: app, Accid: "alice", ID: 1, TimeMs: 1010}, {App: other, Accid: "bob", ID: 2, TimeMs: 1010}}
 	if err := s.AddLoginRecords(e.ctx(), append(foreign, all...)); err != nil {
@@ -218,10 +218,31 @@ func testLoginRecords(t *testing.T, e *env) {
 	if err := s.AddLoginRecords(e.ctx(), nil); err != nil {
 		t.Errorf("nothing to write: %v", err)
 	}
-	got, err := s.LoginRecords(e.ctx(), app, "bob", 1005, 1035, 3)
-	want := []account.LoginRecord{all[35], all[34], all[33]}
-	if d := cmp.Diff(want, got); err != nil || d != "" {
-		t.Errorf("newest first, inside the times: %v %s", err, d)
+	for _, c := range []struct {
+		name string
+		q    account.RecordQuery
+		want []account.LoginRecord
+	}{
+		{"newest first, inside the times", account.RecordQuery{FromMs: 1005, ToMs: 1035, Limit: 3}, []account.LoginRecord{all[35], all[34], all[33]}},
+		{"oldest first", account.RecordQuery{FromMs: 1005, ToMs: 1035, Ascending: true, Limit: 2}, []account.LoginRecord{all[5], all[6]}},
+		{"open end", account.RecordQuery{FromMs: 1039, Limit: 5}, all[39:]},
+		{"nothing", account.RecordQuery{FromMs: 1040, Limit: 5}, nil},
+	} {
+		got, err := s.LoginRecords(e.ctx(), app, "bob", c.q)
+		if d := cmp.Diff(c.want, got); err != nil || d != "" {
+			t.Errorf("%s: %v %s", c.name, err, d)
+		}
+	}
+	for i, want := range []int64{4, 2, 0} { // alice's and five of bob's, four at a time; another app's stay
+		if n, err := s.TrimLoginRecords(e.ctx(), app, 105, 4); err != nil || n != want {
+			t.Errorf("deletion %d: %d %v", i, n, err)
+		}
+	}
+	if got, err := s.LoginRecords(e.ctx(), app, "bob", account.RecordQuery{Ascending: true, Limit: 1}); err != nil || len(got) != 1 || got[0].ID != 105 {
+		t.Errorf("after the deletion: %+v %v", got, err)
+	}
+	if got, err := s.LoginRecords(e.ctx(), other, "bob", account.RecordQuery{Limit: 1}); err != nil || len(got) != 1 {
+		t.Errorf("the other app's: %+v %v", got, err)
 	}
 	if err := s.AddLoginRecords(e.ctx(), []account.LoginRecord{{App: "no-such-app", Accid: "bob", ID: 5}}); im.CodeOf(err) != im.CodeNotFound {
 		t.Errorf("of an app that does not exist: %v", err)
