@@ -171,3 +171,14 @@ scenario('history/querySessionList is the client\'s session list', { kinds: ['mi
   assert.equal(fresh.seen('syncRoamingMsgs').length, 0);
   assert.equal((await fresh.history(b)).length, 1);
 });
+
+scenario('history/queryUserEvents tells of logins and logouts', { kinds: ['mini-0.17.2'], proves: ['rest/history/queryUserEvents'] }, async (ctx) => {
+  const a = await ctx.account('alice');
+  const client = await ctx.login(a, { options: { customTag: 'desk' } });
+  await client.call('disconnect');
+  const ask = () => ok('history/queryUserEvents', { accid: a.accid, begintime: 0, endtime: 0, limit: 10 });
+  const { events } = await eventually(async () => { const r = await ask(); return r.size === 2 && r; }, { what: 'both records' });
+  assert.deepEqual(events.map((e) => [e.eventType, e.clientType, e.clientIp, e.code, e.customTag]), [[3, 'WEB', '127.0.0.1', 200, 'desk'], [2, 'WEB', '127.0.0.1', 200, 'desk']]);
+  assert.ok(events[0].sdkVersion > 0 && events[0].sdkVersion === events[1].sdkVersion && events[0].timestamp >= events[1].timestamp);
+  assert.equal(events[0].deviceId, events[1].deviceId);
+});
