@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Installs what the tests need and says so before it does: deps.sh all | go | sdk
+# Installs what the tests need and says so before it does: deps.sh all | go | sdk; deps.sh bench: what figures are compared with
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-all}
 
 missing=()
-if [ "$what" != sdk ] && ! tools/pg have >/dev/null 2>&1; then missing+=(postgresql-15); fi
-if [ "$what" != go ] && [ -z "${CHROMIUM_BIN:-}" ] && ! command -v chromium >/dev/null 2>&1; then missing+=(chromium); fi
+if [ "$what" = bench ]; then
+  command -v nginx >/dev/null 2>&1 || missing+=(nginx-light)
+  command -v vipsthumbnail >/dev/null 2>&1 || missing+=(libvips-tools)
+elif [ "$what" != sdk ] && ! tools/pg have >/dev/null 2>&1; then missing+=(postgresql-15); fi
+if [ "$what" != go ] && [ "$what" != bench ] && [ -z "${CHROMIUM_BIN:-}" ] && ! command -v chromium >/dev/null 2>&1; then missing+=(chromium); fi
 
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -22,7 +25,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 
-if [ "$what" != go ]; then
+if [ "$what" != go ] && [ "$what" != bench ]; then
   if ! command -v npm >/dev/null 2>&1; then
     echo "deps: npm is missing; install Node.js 20 or newer"
     exit 1

@@ -18,6 +18,7 @@ type benchCmd struct {
 	Login benchLoginCmd `cmd:"" help:"Logins per second and what they cost."`
 	P2P   benchP2PCmd   `cmd:"" name:"p2p" help:"One-to-one messages: latency, rate and cost; checks that each arrives once and in order."`
 	Group benchGroupCmd `cmd:"" help:"Team and super team messages: what a delivery costs and when it arrives."`
+	Files benchFilesCmd `cmd:"" help:"Uploads, downloads and thumbnails, each byte compared; beside another server if asked to."`
 	Fsync benchFsyncCmd `cmd:"" help:"How long the disk takes to sync."`
 	Env   benchEnvCmd   `cmd:"" help:"What this machine is, as a line of Markdown."`
 }
@@ -185,6 +186,41 @@ func (c *benchGroupCmd) Run(ctx context.Context, out output) error {
 		cfg.Silent = !c.Acknowledge
 		return bench.Groups(ctx, cfg, bench.GroupConfig{Groups: c.Groups, Members: c.Members, Online: c.Online, Super: c.Super, Size: c.Size, Rate: c.Rate,
 			Window: c.Window, Duration: c.Duration, Warmup: c.Warmup, Concurrency: 50})
+	})
+}
+
+type benchFilesCmd struct {
+	benchTarget `embed:""`
+	Large       int64  `default:"1024" placeholder:"MIB" help:"Size of one large file; 0: none. Default: ${default}."`
+	Small       int64  `default:"100" placeholder:"KIB" help:"Size of each of many small files. Default: ${default}."`
+	Count       int    `default:"2000" placeholder:"N" help:"How many small files; 0: none. Default: ${default}."`
+	Concurrency int    `default:"8" placeholder:"N" help:"Small files at a time. Default: ${default}."`
+	Chunk       int64  `default:"4" placeholder:"MIB" help:"Size of a chunk; SDKs send 4. Default: ${default}."`
+	Form        bool   `help:"Upload by form, as mini-app and uni-app builds do, not in chunks."`
+	Pictures    int    `default:"0" placeholder:"N" help:"Thumbnails to make, of a picture of 12 million pixels."`
+	Picture     string `placeholder:"FILE" help:"Use this picture; if there is none, it is made."`
+	Memory      int    `default:"0" placeholder:"N" help:"In the end, uploads at the same time, for the memory they take."`
+	MemorySize  int64  `default:"50" placeholder:"MIB" help:"Size of each. Default: ${default}."`
+	Peer        string `placeholder:"URL" help:"Do the same with PUT and GET below this URL."`
+	PeerPID     int    `name:"peer-pid" placeholder:"N" help:"Process of that server."`
+}
+
+// Run implements the command.
+func (c *benchFilesCmd) Run(ctx context.Context, out output) error {
+	switch {
+	case c.Large < 0 || c.Large > 1024 || c.Small < 1 || c.Small > 1<<20:
+		return errors.New("--large is from 0 to 1024, --small at least 1")
+	case c.Count < 0 || c.Concurrency < 1 || c.Concurrency > 200 || c.Memory < 0 || c.Memory > 250:
+		return errors.New("--concurrency is from 1 to 200, --memory from 0 to 250")
+	case c.Chunk < 1 || c.Chunk > 16 || c.MemorySize < 1 || c.MemorySize > 1024 || c.Pictures < 0:
+		return errors.New("--chunk is from 1 to 16, --memory-size from 1 to 1024")
+	case c.Peer != "" && c.PeerPID == 0:
+		return errors.New("--peer needs --peer-pid")
+	}
+	return c.run(ctx, out, func(ctx context.Context, cfg bench.Config) (*bench.Report, error) {
+		return bench.Files(ctx, cfg, bench.FilesConfig{Large: c.Large << 20, Small: c.Small << 10, Count: c.Count, Concurrency: c.Concurrency,
+			Chunk: c.Chunk << 20, Form: c.Form, Pictures: c.Pictures, Picture: c.Picture, Width: 4000, Height: 3000,
+			Memory: c.Memory, MemorySize: c.MemorySize << 20, Peer: c.Peer, PeerPID: c.PeerPID})
 	})
 }
 

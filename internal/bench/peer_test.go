@@ -31,6 +31,7 @@ type peer struct {
 	loginTo  int  // code of the answer to logins
 	double   bool // deliver everything twice
 	swallow  bool // deliver nothing
+	shelf    *shelf
 }
 
 type peerConn struct {
@@ -46,7 +47,7 @@ func (c *peerConn) write(frame []byte) {
 }
 
 func newPeer(t *testing.T) *peer {
-	p := &peer{t: t, conns: map[string]*peerConn{}, loginTo: 200}
+	p := &peer{t: t, conns: map[string]*peerConn{}, loginTo: 200, shelf: &shelf{files: map[string][]byte{}}}
 	var wg sync.WaitGroup
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /socket.io/1/{$}", func(w http.ResponseWriter, _ *http.Request) {
@@ -74,6 +75,9 @@ func newPeer(t *testing.T) *peer {
 			_, _ = io.WriteString(w, `{"code":200,"info":{}}`)
 		}
 	})
+	mux.Handle("/nos/", p.shelf)
+	mux.Handle("/nos", p.shelf)
+	mux.Handle("/dav/", p.shelf)
 	p.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {
 		p.mu.Lock()
@@ -139,6 +143,8 @@ func (p *peer) request(c *peerConn, req *wire.Request, text string) {
 		answer(200, wire.RawR(`[1717200000120]`))
 	case nimwire.SendMsg.ID():
 		p.message(c, req, answer)
+	case nimwire.GetNosToken.ID():
+		answer(200, p.shelf.grant())
 	case nimwire.BatchMarkRead.ID():
 		p.mu.Lock()
 		p.acks = append(p.acks, text)

@@ -26,8 +26,9 @@ type Usage struct {
 // Probe reads the use of the server: from /proc when PID is given, otherwise
 // from its metrics. Forced collections and profiles need Metrics.
 type Probe struct {
-	PID     int
-	Metrics string // URL of the private listener, http://host:port
+	PID      int
+	Children bool   // the processes that PID has started count as well
+	Metrics  string // URL of the private listener, http://host:port
 }
 
 // errNoProbe says that nothing was given to measure the server with.
@@ -40,7 +41,15 @@ const clockTick = 10 * time.Millisecond
 func (p *Probe) Usage(ctx context.Context) (Usage, error) {
 	switch {
 	case p.PID != 0:
-		return procUsage(p.PID)
+		u, err := procUsage(p.PID)
+		for _, pid := range p.children() {
+			more, err := procUsage(pid)
+			if err != nil {
+				return u, err
+			}
+			u.CPU, u.RSS, u.Anonymous = u.CPU+more.CPU, u.RSS+more.RSS, u.Anonymous+more.Anonymous
+		}
+		return u, err
 	case p.Metrics != "":
 		body, err := p.get(ctx, "/metrics")
 		if err != nil {
@@ -49,6 +58,43 @@ func (p *Probe) Usage(ctx context.Context) (Usage, error) {
 		return metricsUsage(body)
 	}
 	return Usage{}, errNoProbe
+}
+
+func (p *Probe) children() (out []int) {
+	if !p.Children {
+		return nil
+	}
+	dir := "/proc/" + strconv.Itoa(p.PID) + "/task/" + strconv.Itoa(p.PID) + "/children"
+	text, err := os.ReadFile(dir)
+	if err != nil {
+		return nil
+	}
+	for _, f := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(f); err == nil {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// ResetPeak makes Peak count from now on, where the kernel lets us.
+func (p *Probe) ResetPeak() {
+	for _, pid := range append(p.children(), p.PID) {
+		_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/clear_refs", []byte("5"), 0)
+	}
+}
+
+// Peak is the largest resident memory since ResetPeak, of all processes together
+// at most; 0 when unknown.
+func (p *Probe) Peak() (sum int64) {
+	for _, pid := range append(p.children(), p.PID) {
+		n, err := kibOf("/proc/"+strconv.Itoa(pid)+"/status", "VmHWM:")
+		if err != nil {
+			return 0
+		}
+		sum += n
+	}
+	return sum
 }
 
 func procUsage(pid int) (Usage, error) {

@@ -8,21 +8,30 @@ import (
 	"unicode/utf8"
 )
 
-// Report is the result of one run: a Markdown table with one row, remarks, and
-// the same figures as a value for JSON.
+// Report is the result of one run: a Markdown table, mostly of one row, remarks,
+// and the same figures as a value for JSON.
 type Report struct {
 	columns []string
-	cells   []string
+	rows    [][]string
 	Notes   []string // what went wrong or must be known to judge the row
 	Figures any
 	Failed  bool // an invariant was broken: the run does not count
 }
 
-// add appends one cell.
+// add appends one cell to the last row. The columns are those of the first.
 func (r *Report) add(column, format string, args ...any) {
-	r.columns = append(r.columns, column)
-	r.cells = append(r.cells, fmt.Sprintf(format, args...))
+	if len(r.rows) == 0 {
+		r.next()
+	}
+	if len(r.rows) == 1 {
+		r.columns = append(r.columns, column)
+	}
+	last := len(r.rows) - 1
+	r.rows[last] = append(r.rows[last], fmt.Sprintf(format, args...))
 }
+
+// next begins a row.
+func (r *Report) next() { r.rows = append(r.rows, nil) }
 
 // latency appends the cells of a latency.
 func (r *Report) latency(name string, l Latency) {
@@ -36,16 +45,20 @@ func (r *Report) note(format string, args ...any) {
 // Write prints the table, the remarks and, if asked to, one line of JSON.
 func (r *Report) Write(w io.Writer, withJSON bool) error {
 	var b strings.Builder
-	rule := make([]string, len(r.columns))
-	head := make([]string, len(r.columns))
-	row := make([]string, len(r.columns))
-	for i := range r.columns {
-		width := max(utf8.RuneCountInString(r.columns[i]), utf8.RuneCountInString(r.cells[i]))
-		head[i], row[i] = pad(r.columns[i], width), pad(r.cells[i], width)
-		rule[i] = strings.Repeat("-", width)
+	lines := append([][]string{r.columns, nil}, r.rows...)
+	for i, column := range r.columns {
+		width := utf8.RuneCountInString(column)
+		for _, row := range r.rows {
+			width = max(width, utf8.RuneCountInString(row[i]))
+		}
+		lines[1] = append(lines[1], strings.Repeat("-", width))
 	}
-	for _, line := range [][]string{head, rule, row} {
-		b.WriteString("| " + strings.Join(line, " | ") + " |\n")
+	for _, line := range lines {
+		cells := make([]string, len(line))
+		for i, text := range line {
+			cells[i] = pad(text, len(lines[1][i]))
+		}
+		b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 	}
 	for _, n := range r.Notes {
 		b.WriteString("\n* " + n + "\n")

@@ -3,6 +3,7 @@ package filegw
 import (
 	"context"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -68,11 +69,47 @@ type unhurried struct {
 
 // Write implements io.Writer.
 func (u *unhurried) Write(b []byte) (int, error) {
+	if err := u.patience(); err != nil {
+		return 0, err
+	}
+	return u.ResponseWriter.Write(b)
+}
+
+func (u *unhurried) patience() error {
 	if u.life.Err() != nil {
-		return 0, http.ErrServerClosed
+		return http.ErrServerClosed
 	}
 	_ = u.control.SetWriteDeadline(time.Now().Add(stall)) // a recorder in a test has none
-	return u.ResponseWriter.Write(b)
+	return nil
+}
+
+// sendPiece is how much of a file goes out under one deadline, in bytes.
+const sendPiece = 256 << 10
+
+// ReadFrom implements io.ReaderFrom: a file goes out in pieces that the kernel
+// copies, if the connection is no TLS one.
+func (u *unhurried) ReadFrom(r io.Reader) (n int64, err error) {
+	limited, ok := r.(*io.LimitedReader)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{u}, r)
+	}
+	body, ok := limited.R.(*file.Reader)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{u}, r)
+	}
+	for limited.N > 0 && err == nil {
+		if err = u.patience(); err != nil {
+			break
+		}
+		var m int64
+		m, err = body.Send(u.ResponseWriter, min(limited.N, sendPiece))
+		n += m
+		limited.N -= m
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return n, err
 }
 
 // cacheControl: objects never change, so they may be kept as long as they live.

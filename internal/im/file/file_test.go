@@ -204,6 +204,18 @@ func TestReader(t *testing.T) {
 		if err != nil || string(b) != "0123456789"[from:] {
 			t.Errorf("from %d: %q, %v", from, b, err)
 		}
+		for _, piece := range []int64{1, 3, 100} {
+			if _, err := r.Seek(from, io.SeekStart); err != nil {
+				t.Fatal(err)
+			}
+			var sent bytes.Buffer
+			for err = nil; err == nil; {
+				_, err = r.Send(&sent, piece)
+			}
+			if !errors.Is(err, io.EOF) || sent.String() != "0123456789"[from:] {
+				t.Errorf("sent from %d in pieces of %d: %q, %v", from, piece, sent.String(), err)
+			}
+		}
 		if _, err := r.Seek(-1, io.SeekStart); err == nil {
 			t.Error("a seek before the beginning")
 		}

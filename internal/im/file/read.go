@@ -47,6 +47,29 @@ func (r *Reader) Read(p []byte) (int, error) {
 	}
 }
 
+// Send gives w the next bytes, at most n, from one part of the file. Where the
+// part is a file of the system and w can, the kernel copies.
+func (r *Reader) Send(w io.Writer, n int64) (int64, error) {
+	if r.at >= r.file.Size {
+		return 0, io.EOF
+	}
+	if r.open == nil {
+		if err := r.openPart(); err != nil {
+			return 0, err
+		}
+	}
+	p := r.file.Parts[r.part()]
+	n = min(n, p.Start+p.Size-r.at)
+	m, err := io.Copy(w, &io.LimitedReader{R: r.open, N: n})
+	if r.at += m; err == nil && m < n {
+		err = io.ErrUnexpectedEOF
+	}
+	if r.at == p.Start+p.Size {
+		r.closePart()
+	}
+	return m, err
+}
+
 // boundary says whether a part begins, or the file ends, at the position.
 func (r *Reader) boundary() bool {
 	if r.at >= r.file.Size {

@@ -11,106 +11,96 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
 	_ "gocloud.dev/blob/s3blob" // scheme s3
 	"gocloud.dev/gcerrors"
 
 	"hongyan/internal/im/file"
 )
 
+// maxRemotePuts bounds the uploads to a remote store at a time: each holds a
+// part of at least 5 MiB, which such stores demand. The others wait.
+const maxRemotePuts = 32
+
 // Store implements file.Blobs. It is safe for concurrent use.
 type Store struct {
-	bucket *blob.Bucket
-	dir    string // of the directory store; "" for a remote one
+	buffers *buffers
+	dir     *directory   // nil for a remote store
+	bucket  *blob.Bucket // nil for a directory
+	puts    chan struct{}
 }
 
 // Open opens the store: a URL such as s3://bucket?region=...&endpoint=..., or
 // with an empty one the directory dir, which is made when absent. Credentials of
 // a remote store come from its usual environment variables and files.
 func Open(ctx context.Context, url, dir string) (*Store, error) {
+	s := &Store{buffers: newBuffers(), puts: make(chan struct{}, maxRemotePuts)}
+	var err error
 	if url != "" {
-		b, err := blob.OpenBucket(ctx, url)
-		if err != nil {
-			return nil, fmt.Errorf("open blob store: %w", err)
-		}
-		return &Store{bucket: b}, nil
+		s.bucket, err = blob.OpenBucket(ctx, url)
+	} else {
+		s.dir, err = openDirectory(dir, s.buffers)
 	}
-	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open blob store: %w", err)
 	}
-	// Temporary files lie beside the finished ones: a rename needs one file
-	// system, and the sweep of orphans finds what a kill left.
-	b, err := fileblob.OpenBucket(dir, &fileblob.Options{CreateDir: true, DirFileMode: 0o700, NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
-	if err != nil {
-		return nil, fmt.Errorf("open blob store: %w", err)
-	}
-	return &Store{bucket: b, dir: dir}, nil
+	return s, nil
 }
 
 // Close gives the store back.
-func (s *Store) Close() error { return s.bucket.Close() }
+func (s *Store) Close() error {
+	if s.dir != nil {
+		return nil
+	}
+	return s.bucket.Close()
+}
 
 // Put implements file.Blobs: streamed, and durable when it returns.
-func (s *Store) Put(ctx context.Context, key string, r io.Reader) (int64, error) {
+func (s *Store) Put(ctx context.Context, key string, r io.Reader) (n int64, err error) {
 	if err := checkKey(key); err != nil {
 		return 0, err
 	}
-	wctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	w, err := s.bucket.NewWriter(wctx, key, &blob.WriterOptions{ContentType: "application/octet-stream", BufferSize: 5 << 20, MaxConcurrency: 1, DisableContentTypeDetection: true})
-	if err != nil {
-		return 0, full(err)
+	if s.dir != nil {
+		n, err = s.dir.put(ctx, key, r)
+	} else {
+		n, err = s.putRemote(ctx, key, r)
 	}
-	n, err := io.Copy(w, r)
+	return n, full(err)
+}
+
+func (s *Store) putRemote(ctx context.Context, key string, r io.Reader) (int64, error) {
+	select {
+	case s.puts <- struct{}{}:
+		defer func() { <-s.puts }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{ContentType: "application/octet-stream", BufferSize: 5 << 20, MaxConcurrency: 1, DisableContentTypeDetection: true})
+	if err != nil {
+		return 0, err
+	}
+	n, err := s.buffers.copy(w, r)
 	if err != nil {
 		cancel() // before Close: nothing is kept
 		_ = w.Close()
-		return n, full(err)
+		return n, err
 	}
-	if err := w.Close(); err != nil {
-		return n, full(err)
-	}
-	if err := s.sync(key); err != nil {
-		_ = s.Delete(context.WithoutCancel(ctx), key)
-		return n, full(err)
-	}
-	return n, nil
-}
-
-// sync makes a file of the directory store, and its names, survive a loss of power.
-func (s *Store) sync(key string) error {
-	if s.dir == "" {
-		return nil
-	}
-	path := filepath.Join(s.dir, filepath.FromSlash(key))
-	for p := path; len(p) >= len(s.dir); p = filepath.Dir(p) {
-		f, err := os.Open(p)
-		if err != nil {
-			return err
-		}
-		err = f.Sync()
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return n, w.Close()
 }
 
 // Open implements file.Blobs.
 func (s *Store) Open(ctx context.Context, key string, offset, n int64) (io.ReadCloser, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
+	}
+	if s.dir != nil {
+		return s.dir.open(key, offset, n)
 	}
 	r, err := s.bucket.NewRangeReader(ctx, key, offset, n, nil)
 	if gcerrors.Code(err) == gcerrors.NotFound {
@@ -124,6 +114,9 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	if s.dir != nil {
+		return s.dir.delete(key)
+	}
 	if err := s.bucket.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
 		return err
 	}
@@ -132,6 +125,9 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 
 // Walk implements file.Blobs.
 func (s *Store) Walk(ctx context.Context, fn func(key string, modified time.Time) error) error {
+	if s.dir != nil {
+		return s.dir.walk(ctx, fn)
+	}
 	it := s.bucket.List(nil)
 	for {
 		o, err := it.Next(ctx)
@@ -149,6 +145,9 @@ func (s *Store) Walk(ctx context.Context, fn func(key string, modified time.Time
 
 // Ping says whether the store answers.
 func (s *Store) Ping(ctx context.Context) error {
+	if s.dir != nil {
+		return s.dir.ping()
+	}
 	ok, err := s.bucket.IsAccessible(ctx)
 	if err == nil && !ok {
 		err = errors.New("the blob store does not answer")
