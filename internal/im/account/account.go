@@ -19,6 +19,8 @@ import (
 type Account struct {
 	App, Accid string
 	TokenHash  string // see Service.hashToken; never logged
+	Password   string // of the Easemob API: see Service.hashPassword; "" = none; never logged
+	Deleted    bool   // by the Easemob API, until the name is registered anew; blocked too
 	Card       Card
 	Blocked    bool
 	Mute       Mutes

@@ -11,7 +11,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
-	"strings"
 	"sync"
 
 	"hongyan/internal/im"
@@ -45,8 +44,9 @@ type Service struct {
 
 	changing sync.Mutex // held from reading an app to writing it; before mu
 
-	mu    sync.RWMutex // guards byKey
-	byKey map[string]*App
+	mu     sync.RWMutex // guards byKey, byName
+	byKey  map[string]*App
+	byName map[string]*App // by Easemob name, ORG/APP
 }
 
 // New returns a Service; call Reload before use.
@@ -67,10 +67,25 @@ func (s *Service) Reload(ctx context.Context) error {
 		}
 		m[a.Key] = a
 	}
-	s.mu.Lock()
-	s.byKey = m
-	s.mu.Unlock()
+	s.use(m)
 	return nil
+}
+
+// use makes m what is known.
+func (s *Service) use(m map[string]*App) {
+	names := map[string]*App{}
+	for _, a := range m {
+		if a.Org == "" {
+			continue
+		}
+		// Two with one name can only come from two tools at once: the first key has it.
+		if cur := names[a.Org+"/"+a.Name]; cur == nil || a.Key < cur.Key {
+			names[a.Org+"/"+a.Name] = a
+		}
+	}
+	s.mu.Lock()
+	s.byKey, s.byName = m, names
+	s.mu.Unlock()
 }
 
 // Get returns the app with this key. The App is shared: read, never change it.
@@ -78,6 +93,14 @@ func (s *Service) Get(key string) (*App, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	a, ok := s.byKey[key]
+	return a, ok
+}
+
+// Named returns the app with this Easemob name.
+func (s *Service) Named(org, name string) (*App, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	a, ok := s.byName[org+"/"+name]
 	return a, ok
 }
 
@@ -153,6 +176,19 @@ func (s *Service) Set(ctx context.Context, key string, values map[string]string)
 	return s.put(ctx, next)
 }
 
+// SetName gives an app its Easemob name; both parts empty take it away.
+func (s *Service) SetName(ctx context.Context, key, org, name string) (*App, error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	cur, ok := s.Get(key)
+	if !ok {
+		return nil, im.Errorf(im.CodeNotFound, "app %s does not exist", key)
+	}
+	next := *cur
+	next.Org, next.Name = org, name
+	return s.put(ctx, next)
+}
+
 // SetDisabled switches an app off or on.
 func (s *Service) SetDisabled(ctx context.Context, key string, off bool) (*App, error) {
 	s.changing.Lock()
@@ -174,13 +210,13 @@ func (s *Service) put(ctx context.Context, a App) (*App, error) {
 		a.Secret = randomHex(16)
 	}
 	if a.EasemobID == "" {
-		a.EasemobID, a.EasemobKey = "YXA6"+randomHex(12), "YXA6"+randomHex(20)
+		a.EasemobID, a.EasemobKey = newClient()
 	}
 	if a.CreatedMs == 0 {
 		a.CreatedMs = s.clock.NowMs()
 	}
-	if a.Org != "" && reservedSegments[strings.ToLower(a.Org)] {
-		return nil, im.Errorf(im.CodeBadParam, "org %q is reserved for the server's own paths", a.Org)
+	if err := s.checkName(&a); err != nil {
+		return nil, err
 	}
 	set, err := ParseSettings(a.Overrides)
 	if err != nil {
@@ -190,14 +226,14 @@ func (s *Service) put(ctx context.Context, a App) (*App, error) {
 	if err := s.store.PutApp(ctx, &a); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
+	s.mu.RLock()
 	next := make(map[string]*App, len(s.byKey)+1)
 	for k, v := range s.byKey {
 		next[k] = v
 	}
+	s.mu.RUnlock()
 	next[a.Key] = &a
-	s.byKey = next
-	s.mu.Unlock()
+	s.use(next)
 	return &a, nil
 }
 
@@ -206,6 +242,7 @@ func (s *Service) put(ctx context.Context, a App) (*App, error) {
 var reservedSegments = map[string]bool{
 	"nimserver": true, "im": true, "lbs": true, "socket.io": true, "srv-sdk": true, "console": true,
 	"healthz": true, "readyz": true, "metrics": true, "debug": true, "nos": true, "s3": true, "api": true,
+	"easemob": true,
 }
 
 func randomHex(n int) string {

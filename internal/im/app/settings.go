@@ -77,21 +77,21 @@ type Settings struct {
 	RESTAllow    string
 	RequestIDWin int64 // seconds
 
-	DownloadAuth        bool
-	DownloadTokenTTL    int64
-	FileMax             int64            // MiB
-	FileAppQuota        int64            // MiB, 0 = no limit
-	FileAccountQuota    int64            // MiB, 0 = no limit
-	FileScenes          map[string]int64 // life of files by scene, in s
-	FileJobs            string           // friday, now
-	CDNDomain           string           // HOST[:PORT][/PATH] that downloads are told to use; "" = this server
-	LatencyProbe        bool
-	MixedStorage        string // off, s3, nos
-	S3CredentialsTTL    int64  // seconds
-	EasemobRegistration string
-	Moderation          string
-	ModerationREST      bool
-	CloudSearch         bool
+	DownloadAuth     bool
+	DownloadTokenTTL int64
+	FileMax          int64            // MiB
+	FileAppQuota     int64            // MiB, 0 = no limit
+	FileAccountQuota int64            // MiB, 0 = no limit
+	FileScenes       map[string]int64 // life of files by scene, in s
+	FileJobs         string           // friday, now
+	CDNDomain        string           // HOST[:PORT][/PATH] that downloads are told to use; "" = this server
+	LatencyProbe     bool
+	MixedStorage     string // off, s3, nos
+	S3CredentialsTTL int64  // seconds
+	Easemob          Easemob
+	Moderation       string
+	ModerationREST   bool
+	CloudSearch      bool
 
 	Presence        bool  // online-state subscription
 	SubscriptionMax int64 // of one account
@@ -169,7 +169,7 @@ func ParseSettings(overrides map[string]string) (Settings, error) {
 }
 
 func settingTable() []Setting {
-	return []Setting{
+	return append(easemobSettings(), []Setting{
 		{"login_methods", "static,dynamic,callback", "list", "ways to log in: static token, dynamic token (authType 1), callback (authType 2); others get 403",
 			set(func(s *Settings) *map[string]bool { return &s.LoginMethods }, "static", "dynamic", "callback")},
 		{"dynamic_token_skew", "300", "s", "clock difference allowed for dynamic tokens", num(func(s *Settings) *int64 { return &s.DynamicTokenSkew }, 0, 3600)},
@@ -245,7 +245,6 @@ func settingTable() []Setting {
 		{"mixed_storage", "off", "off, s3, nos", "mixed storage (融合存储): which way clients that have an S3 class upload first; the other one follows when it fails",
 			oneOf(func(s *Settings) *string { return &s.MixedStorage }, "off", "s3", "nos")},
 		{"s3_credentials_ttl", "3600", "s", "life of the credentials that a client gets for one upload by the S3 way", num(func(s *Settings) *int64 { return &s.S3CredentialsTTL }, 900, 43200)},
-		{"easemob_registration", "authorised", "authorised, open", "who may register through the Easemob API", oneOf(func(s *Settings) *string { return &s.EasemobRegistration }, "authorised", "open")},
 		{"moderation", "off", "off, local", "word filter", oneOf(func(s *Settings) *string { return &s.Moderation }, "off", "local")},
 		{"moderation_rest", "true", "true, false", "the word filter looks at messages of REST calls too", flag(func(s *Settings) *bool { return &s.ModerationREST })},
 		{"cloud_search", "true", "true, false", "full-text search over one's own conversations", flag(func(s *Settings) *bool { return &s.CloudSearch })},
@@ -262,7 +261,7 @@ func settingTable() []Setting {
 		{"proxy_zones", "", "list", "pass-through with a zone: NAME=URL,...", zones},
 		{"proxy_timeout", "5000", "ms", "how long a pass-through request may take; the SDK waits 8 s", num(func(s *Settings) *int64 { return &s.ProxyTimeout }, 10, 7000)},
 		{"proxy_answer_limit", "65536", "bytes", "longest answer that is passed through", num(func(s *Settings) *int64 { return &s.ProxyAnswerLimit }, 1, 1048576)},
-	}
+	}...)
 }
 
 func num(field func(*Settings) *int64, min, max int64) func(*Settings, string) error {

@@ -57,9 +57,13 @@ func (s *Service) Clean(ctx context.Context) error {
 			}
 		}
 		if len(list) < cleanBatch {
-			return s.runJobs(ctx, now)
+			break
 		}
 	}
+	if err := s.forgetChats(ctx); err != nil {
+		return err
+	}
+	return s.runJobs(ctx, s.clock.NowMs())
 }
 
 // remove deletes an object that still is as `still` says, row first, and says

@@ -27,6 +27,7 @@ var (
 	ErrSession  = im.Errorf(im.CodeNotFound, "no such upload")
 	ErrOffset   = im.Errorf(im.CodeBadParam, "offset does not fit the upload")
 	ErrBroken   = im.Errorf(im.CodeTimeout, "upload broke off")
+	ErrExpired  = im.Errorf(im.CodeNotFound, "file is expired")
 	// ErrTooManyJobs is a Store error.
 	ErrTooManyJobs = im.Errorf(im.CodeTooFrequent, "too many deletion jobs in one day")
 	// ErrConflict is a Store error: another upload of the object was faster.
@@ -46,6 +47,7 @@ type File struct {
 	CreatedMs   int64 // ms since 1970
 	ExpiresMs   int64 // ms since 1970; 0 = never. Of an upload: when it is given up
 	Parts       []Part
+	Chat        *Chat // of a chat file, else nil
 }
 
 // Part is one stored piece of a file. A chunk is one part.
@@ -86,6 +88,10 @@ type Store interface {
 	FileBlobs(ctx context.Context, app string, objects []string) (map[string]bool, error)
 	// FileUsage returns the bytes that an account stores; "" = the whole app.
 	FileUsage(ctx context.Context, app, owner string) (int64, error)
+	// ChatFileKnown says whether a chat file that has expired is still told of.
+	ChatFileKnown(ctx context.Context, app, object string) (bool, error)
+	// ForgetChatFiles forgets up to limit chat files that expired before a time.
+	ForgetChatFiles(ctx context.Context, beforeMs int64, limit int) (int, error)
 	// AddFileJob stores a deletion job; ErrTooManyJobs when the app has ordered
 	// `most` since sinceMs already.
 	AddFileJob(ctx context.Context, j Job, sinceMs int64, most int) error

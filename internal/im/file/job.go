@@ -73,7 +73,7 @@ func (s *Service) runJob(ctx context.Context, j Job) error {
 		var files, bytes, endedMs int64
 		for _, f := range list {
 			fromMs, after = f.CreatedMs, f.Object
-			if !strings.Contains(f.Type, j.Type) || j.Scene != "" && f.Scene != j.Scene {
+			if IsChat(f.Object) || !strings.Contains(f.Type, j.Type) || j.Scene != "" && f.Scene != j.Scene {
 				continue
 			}
 			gone, err := s.remove(ctx, f, func(cur *File) bool { return cur.Done })

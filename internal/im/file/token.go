@@ -142,8 +142,17 @@ func (s *Service) signed(purpose, text, mac string) bool {
 func newObject(appKey string) string { return appKey + "." + randomHex() }
 
 // AppOf returns the app key in an object's name, or "" if it is no such name.
+// Chat files are none: nobody reads them by their object's name.
 func AppOf(object string) string {
-	key, random, ok := strings.Cut(object, ".")
+	if IsChat(object) {
+		return ""
+	}
+	return anyAppOf(object)
+}
+
+// anyAppOf is AppOf for chat files too.
+func anyAppOf(object string) string {
+	key, random, ok := strings.Cut(strings.TrimSuffix(object, chatMark), ".")
 	if !ok || len(key) == 0 || len(key) > 64 || len(random) != 32 || strings.Trim(random, "0123456789abcdef") != "" {
 		return ""
 	}
@@ -172,7 +181,7 @@ func objectOf(blob string) (appKey, object string) {
 	}
 	random, _, ok := strings.Cut(part[2], "-")
 	object = part[0] + "." + random
-	if !ok || AppOf(object) == "" {
+	if !ok || anyAppOf(object) == "" {
 		return "", ""
 	}
 	return part[0], object

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/app"
 )
 
 const (
@@ -85,9 +86,9 @@ func (s *Service) PutWhole(ctx context.Context, p *Policy, src Source) (*File, e
 	if err != nil {
 		return nil, err
 	}
-	body := &limited{r: src.Body, left: p.MaxSize}
-	sum, first := md5.New(), &head{}
 	if cur != nil && cur.Done {
+		sum := md5.New()
+		body := &limited{r: src.Body, left: p.MaxSize}
 		if _, err := io.Copy(sum, body); err != nil {
 			return nil, err
 		}
@@ -96,9 +97,17 @@ func (s *Service) PutWhole(ctx context.Context, p *Policy, src Source) (*File, e
 		}
 		return cur, nil
 	}
+	return s.keep(ctx, a, p, src, nil)
+}
+
+// keep stores an object that is not there yet. last, if there is one, is asked
+// when the content is stored and before the file exists.
+func (s *Service) keep(ctx context.Context, a *app.App, p *Policy, src Source, last func() (*Chat, error)) (*File, error) {
 	if err := s.checkQuota(ctx, a, p.Uploader); err != nil {
 		return nil, err
 	}
+	body := &limited{r: src.Body, left: p.MaxSize}
+	sum, first := md5.New(), &head{}
 	blob := newBlob(p.Object)
 	n, err := s.blobs.Put(ctx, blob, io.TeeReader(body, io.MultiWriter(sum, first)))
 	if err != nil {
@@ -107,6 +116,12 @@ func (s *Service) PutWhole(ctx context.Context, p *Policy, src Source) (*File, e
 	now := s.clock.NowMs()
 	f := &File{App: p.App, Object: p.Object, Owner: p.Uploader, Scene: p.Scene, Type: s.mediaType(first.b, src.Type), Size: n,
 		MD5: hex.EncodeToString(sum.Sum(nil)), Done: true, CreatedMs: now, ExpiresMs: expiry(p, now), Parts: []Part{{Size: n, Blob: blob}}}
+	if last != nil {
+		if f.Chat, err = last(); err != nil {
+			s.removeBlobs(ctx, f.Parts)
+			return nil, err
+		}
+	}
 	var old []Part
 	err = s.store.ChangeFile(ctx, p.App, p.Object, quotaOf(a), func(cur *File) (*File, error) {
 		old = nil

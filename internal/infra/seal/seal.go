@@ -24,10 +24,11 @@ const EnvMasterKey = "HONGYAN_MASTER_KEY"
 
 // Keyring seals and opens secrets. All nodes of a cluster share one key.
 type Keyring struct {
-	aead  cipher.AEAD
-	token []byte
-	file  []byte
-	check string
+	aead   cipher.AEAD
+	token  []byte
+	file   []byte
+	access []byte
+	check  string
 }
 
 // New returns the keyring of a 32-byte master key.
@@ -51,6 +52,9 @@ func New(master []byte) (*Keyring, error) {
 		return nil, err
 	}
 	if k.file, err = hkdf.Key(sha256.New, master, nil, "hongyan file v1", 32); err != nil {
+		return nil, err
+	}
+	if k.access, err = hkdf.Key(sha256.New, master, nil, "hongyan access v1", 32); err != nil {
 		return nil, err
 	}
 	check, err := hkdf.Key(sha256.New, master, nil, "hongyan check v1", 16)
@@ -143,6 +147,9 @@ func (k *Keyring) TokenKey() []byte { return k.token }
 
 // FileKey signs upload and download tokens of files.
 func (k *Keyring) FileKey() []byte { return k.file }
+
+// AccessKey signs access tokens of the Easemob API.
+func (k *Keyring) AccessKey() []byte { return k.access }
 
 // Check is a public value that tells two master keys apart.
 func (k *Keyring) Check() string { return k.check }

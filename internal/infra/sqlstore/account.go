@@ -12,27 +12,27 @@ import (
 	"hongyan/internal/im/eventcopy"
 )
 
-const accountColumns = `accid, token_hash, name, icon, sign, email, birth, mobile, ex, gender, card_time, blocked, mutes, donnop, created`
+const accountColumns = `accid, token_hash, name, icon, sign, email, birth, mobile, ex, gender, card_time, blocked, mutes, donnop, created, password, deleted`
 
 type scanner interface{ Scan(dst ...any) error }
 
 func scanAccount(row scanner, app string) (*account.Account, error) {
 	a := &account.Account{App: app}
 	c := &a.Card
-	var blocked, mutes, donnop int64
+	var blocked, mutes, donnop, deleted int64
 	err := row.Scan(&a.Accid, &a.TokenHash, &c.Name, &c.Icon, &c.Sign, &c.Email, &c.Birth, &c.Mobile, &c.Ex,
-		&c.Gender, &c.UpdatedMs, &blocked, &mutes, &donnop, &a.CreatedMs)
+		&c.Gender, &c.UpdatedMs, &blocked, &mutes, &donnop, &a.CreatedMs, &a.Password, &deleted)
 	if err != nil {
 		return nil, err
 	}
-	a.Blocked, a.Donnop, a.Mute, c.CreatedMs = blocked != 0, donnop != 0, unpackMutes(mutes), a.CreatedMs
+	a.Blocked, a.Donnop, a.Mute, c.CreatedMs, a.Deleted = blocked != 0, donnop != 0, unpackMutes(mutes), a.CreatedMs, deleted != 0
 	return a, nil
 }
 
 func accountArgs(a *account.Account) []any {
 	c := &a.Card
 	return []any{a.TokenHash, c.Name, c.Icon, c.Sign, c.Email, c.Birth, c.Mobile, c.Ex,
-		int64(c.Gender), c.UpdatedMs, flag(a.Blocked), packMutes(a.Mute), flag(a.Donnop)}
+		int64(c.Gender), c.UpdatedMs, flag(a.Blocked), packMutes(a.Mute), flag(a.Donnop), a.CreatedMs, a.Password, flag(a.Deleted)}
 }
 
 func muteBits(m *account.Mutes) []*bool {
@@ -124,12 +124,11 @@ func (s *Store) CreateAccount(ctx context.Context, a *account.Account) error {
 		return err
 	}
 	args := append([]any{no, a.Accid}, accountArgs(a)...)
-	args = append(args, a.CreatedMs)
 	var inserted int64
 	err = s.write(ctx, func(ctx context.Context, t tx) error {
 		var err error
-		inserted, err = t.exec(ctx, `INSERT INTO account (app, accid, token_hash, name, icon, sign, email, birth, mobile, ex, gender, card_time, blocked, mutes, donnop, created)
-			VALUES `+values(1, 16)+` ON CONFLICT DO NOTHING`, args...)
+		inserted, err = t.exec(ctx, `INSERT INTO account (app, accid, token_hash, name, icon, sign, email, birth, mobile, ex, gender, card_time, blocked, mutes, donnop, created, password, deleted)
+			VALUES `+values(1, 18)+` ON CONFLICT DO NOTHING`, args...)
 		return err
 	})
 	if err == nil && inserted == 0 {
@@ -163,7 +162,7 @@ func (s *Store) UpdateAccount(ctx context.Context, app, accid string, change fun
 		}
 		args := append(accountArgs(out), no, accid)
 		_, err = t.exec(ctx, `UPDATE account SET token_hash = $1, name = $2, icon = $3, sign = $4, email = $5, birth = $6, mobile = $7, ex = $8,
-			gender = $9, card_time = $10, blocked = $11, mutes = $12, donnop = $13 WHERE app = $14 AND accid = $15`, args...)
+			gender = $9, card_time = $10, blocked = $11, mutes = $12, donnop = $13, created = $14, password = $15, deleted = $16 WHERE app = $17 AND accid = $18`, args...)
 		if err != nil {
 			return err
 		}

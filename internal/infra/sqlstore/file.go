@@ -42,6 +42,11 @@ func readFile(ctx context.Context, query queryFunc, no int64, app, object, lock 
 		return nil, err
 	}
 	f := found[0]
+	if file.IsChat(object) {
+		if f.Chat, err = readChat(ctx, query, no, object); err != nil {
+			return nil, err
+		}
+	}
 	rows, err = query(ctx, `SELECT start, size, blob, hash FROM file_part WHERE app = $1 AND object = $2 ORDER BY n`, no, object)
 	if err != nil {
 		return nil, err
@@ -97,8 +102,14 @@ func (s *Store) ChangeFile(ctx context.Context, app, object string, q file.Quota
 			if _, err := t.exec(ctx, `DELETE FROM file WHERE app = $1 AND object = $2`, no, object); err != nil {
 				return err
 			}
+			if err := dropChat(ctx, t, no, &old); err != nil {
+				return err
+			}
 			next = &file.File{Owner: old.Owner}
 		} else if err := putFile(ctx, t, no, next, cur == nil); err != nil {
+			return err
+		}
+		if err := putChat(ctx, t, no, next); err != nil {
 			return err
 		}
 		if err := putParts(ctx, t, no, object, old.Parts, next.Parts); err != nil {

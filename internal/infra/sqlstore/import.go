@@ -181,16 +181,16 @@ const importKept = `32` // account.Mutes.AV, see muteBits
 func (s *Store) ImportAccounts(ctx context.Context, app string, accounts []*account.Account, marks []transfer.Mark) error {
 	return s.importing(ctx, app, marks, func(ctx context.Context, t tx, no int64) error {
 		err := inBulk(accounts, func(part []*account.Account) error {
-			args := make([]any, 0, 16*len(part))
+			args := make([]any, 0, 18*len(part))
 			for _, a := range part {
-				args = append(append(append(args, no, a.Accid), accountArgs(a)...), a.CreatedMs)
+				args = append(append(args, no, a.Accid), accountArgs(a)...)
 			}
-			_, err := t.exec(ctx, `INSERT INTO account (app, accid, token_hash, name, icon, sign, email, birth, mobile, ex, gender, card_time, blocked, mutes, donnop, created)
-				VALUES `+values(len(part), 16)+` ON CONFLICT (app, accid) DO UPDATE SET
+			_, err := t.exec(ctx, `INSERT INTO account (app, accid, token_hash, name, icon, sign, email, birth, mobile, ex, gender, card_time, blocked, mutes, donnop, created, password, deleted)
+				VALUES `+values(len(part), 18)+` ON CONFLICT (app, accid) DO UPDATE SET
 				token_hash = CASE WHEN excluded.token_hash = '' THEN account.token_hash ELSE excluded.token_hash END,
 				card_time = CASE WHEN `+accountChanged+` THEN excluded.card_time ELSE account.card_time END,
 				name = excluded.name, icon = excluded.icon, sign = excluded.sign, email = excluded.email, birth = excluded.birth, mobile = excluded.mobile,
-				ex = excluded.ex, gender = excluded.gender, blocked = excluded.blocked, mutes = (account.mutes & `+importKept+`) | excluded.mutes`, args...)
+				ex = excluded.ex, gender = excluded.gender, blocked = excluded.blocked, deleted = excluded.deleted, mutes = (account.mutes & `+importKept+`) | excluded.mutes`, args...)
 			return err
 		})
 		if err != nil {
