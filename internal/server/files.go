@@ -2,13 +2,17 @@ package server
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"hongyan/internal/edge/easemob"
 	"hongyan/internal/edge/filegw"
 	"hongyan/internal/edge/s3gw"
+	"hongyan/internal/im/access"
 	"hongyan/internal/im/file"
+	"hongyan/internal/im/presence"
 	"hongyan/internal/infra/blobstore"
 	"hongyan/internal/infra/seal"
 	"hongyan/internal/infra/thumb"
@@ -58,4 +62,11 @@ func (f files) compose(life *lifecycle.Manager) {
 // comes after the listeners.
 func (f files) drain(life *lifecycle.Manager) {
 	life.Add(lifecycle.Component{Name: "file transfers", Stop: func(context.Context) error { f.handler.Close(); return nil }})
+}
+
+// newEasemob builds the other façade of files: it shares the transfers of this one.
+func (s *Server) newEasemob(keys *seal.Keyring, dir *presence.Directory, registry *prometheus.Registry, ip func(*http.Request) string) http.Handler {
+	return easemob.New(easemob.Config{Apps: s.apps, Accounts: s.accounts, Tokens: access.New(s.accounts, time.Now, keys.AccessKey()),
+		Files: s.files.service, Transfers: s.files.handler, Presence: dir, Bus: s.bus, Clock: time.Now, Log: s.log, Metrics: registry,
+		ClientIP: ip, PublicURL: "https://" + s.cfg.PublicAddr()})
 }

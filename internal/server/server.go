@@ -183,6 +183,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 		Metrics: registry, TrustedIP: addr.ip, PublicURL: "https://" + public, Files: s.files.service})
 	s.web = newWeb(cfg, log, certs, router{
 		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest, files: s.files.handler, s3: s.files.s3,
+		easemob: s.newEasemob(keys, dir, registry, addr.ip),
 	})
 	s.health.AddCheck("database", s.store.Ping)
 	s.health.AddCheck("bus", s.bus.Ping)

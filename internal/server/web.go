@@ -26,7 +26,7 @@ import (
 type router struct {
 	health             *obs.Health
 	gateway, lbs, rest http.Handler
-	files, s3          http.Handler
+	files, s3, easemob http.Handler
 }
 
 // ServeHTTP implements http.Handler.
@@ -52,7 +52,7 @@ func (r router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			r.files.ServeHTTP(w, req)
 			return
 		}
-		http.NotFound(w, req)
+		r.easemob.ServeHTTP(w, req)
 	}
 }
 

@@ -56,7 +56,7 @@ func (h *Handler) content(ctx context.Context, w http.ResponseWriter, r *http.Re
 	hd.Set("ETag", `"`+f.MD5+`"`)
 	body := h.files.Open(ctx, f)
 	defer body.Close()
-	http.ServeContent(&unhurried{ResponseWriter: w, control: http.NewResponseController(w), life: h.life}, r, "", time.UnixMilli(f.CreatedMs), body)
+	h.Content(w, r, time.UnixMilli(f.CreatedMs), body)
 	return nil
 }
 

@@ -127,7 +127,7 @@ func (h *Handler) Transfer(w http.ResponseWriter, r *http.Request, fn func(conte
 	defer end()
 	err := h.upload(w, r, func(ctx context.Context, _ http.ResponseWriter, r *http.Request) error { return fn(ctx, r) })
 	if err != nil {
-		h.drain(w, r)
+		h.Drain(w, r)
 	}
 	return err
 }
@@ -187,7 +187,7 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request, fn func(context
 	case h.uploads <- struct{}{}:
 		defer func() { <-h.uploads }()
 	default:
-		return im.Errorf(im.CodeTooFrequent, "too many uploads at a time")
+		return ErrUploads
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), uploadTime)
 	defer cancel()
@@ -245,7 +245,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.log.Error("file request failed", "method", r.Method, "path", r.URL.Path, "err", err)
 	}
 	if r.Method == http.MethodPost {
-		h.drain(w, r)
+		h.Drain(w, r)
 	}
 	if r.Method == http.MethodGet && r.URL.Query().Has("uploadContext") && status >= 500 {
 		status = http.StatusNotFound // a 5xx here makes every SDK repeat at once, for ever
@@ -253,8 +253,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	writeError(w, status, im.PublicText(err))
 }
 
-// drain reads what is left of a refused body, to a bound.
-func (h *Handler) drain(w http.ResponseWriter, r *http.Request) {
+// Drain reads what is left of a refused body, to a bound, so that the client reads
+// the answer instead of a broken connection.
+func (h *Handler) Drain(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || h.life.Err() != nil {
 		return
 	}

@@ -1,7 +1,6 @@
 package filegw
 
 import (
-	"bytes"
 	"container/list"
 	"context"
 	"fmt"
@@ -130,21 +129,17 @@ func (h *Handler) thumbnail(ctx context.Context, w http.ResponseWriter, r *http.
 	if !ok || !strings.HasPrefix(f.Type, "image/") {
 		return h.content(ctx, w, r, f, q)
 	}
-	key := fmt.Sprintf("%s %+v", f.Object, s)
-	t := h.cache.get(key)
-	if t == nil {
-		var err error
-		if t, err = h.render(ctx, key, f, s); err != nil {
-			return h.content(ctx, w, r, f, q)
-		}
+	t, err := h.Thumbnail(ctx, f, s)
+	if err != nil {
+		return h.content(ctx, w, r, f, q)
 	}
 	hd := w.Header()
-	hd.Set("Content-Type", t.kind)
+	hd.Set("Content-Type", t.Type())
 	hd.Set("ETag", fmt.Sprintf(`"%s-%d%c%d-%v%d%s%d"`, f.MD5, s.Width, s.Fit, s.Height, s.Enlarge, s.Quality, s.Format, s.Rotate))
 	if q.Has("download") {
-		hd.Set("Content-Disposition", disposition(t.kind, q))
+		hd.Set("Content-Disposition", disposition(t.Type(), q))
 	}
-	http.ServeContent(&unhurried{ResponseWriter: w, control: http.NewResponseController(w), life: h.life}, r, "", time.UnixMilli(f.CreatedMs), bytes.NewReader(t.content))
+	h.Content(w, r, time.UnixMilli(f.CreatedMs), t.Reader())
 	return nil
 }
 

@@ -23,7 +23,9 @@ import (
 
 // Why a token is refused; compare with errors.Is.
 var (
-	ErrCorrupt = errors.New("no token, or one of another app")
+	ErrNone    = errors.New("no token")
+	ErrCorrupt = errors.New("no token of ours")
+	ErrForeign = errors.New("a token of another app")
 	ErrUnknown = errors.New("not made here, or taken back")
 	ErrExpired = errors.New("expired")
 )
@@ -132,7 +134,7 @@ func (s *Service) Check(ctx context.Context, a *app.App, token string) (*Holder,
 	body, mac := b[:len(b)-macLen], b[len(b)-macLen:]
 	head, accid := body[3:3+headLen], string(body[3+headLen:])
 	if id := a.Application(); string(head[1:17]) != string(id[:]) {
-		return nil, ErrCorrupt
+		return nil, ErrForeign
 	}
 	h := &Holder{}
 	switch kind := head[0]; {

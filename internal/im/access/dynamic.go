@@ -34,8 +34,11 @@ func (s *Service) checkDynamic(ctx context.Context, a *app.App, token string) (*
 		CurTime   json.Number `json:"curTime"` // s
 		TTL       json.Number `json:"ttl"`     // s
 	}
-	if json.Unmarshal(raw[3:], &t) != nil || t.AppKey != a.Org+"#"+a.Name {
+	if json.Unmarshal(raw[3:], &t) != nil {
 		return nil, ErrCorrupt
+	}
+	if t.AppKey != a.Org+"#"+a.Name {
+		return nil, ErrForeign
 	}
 	cur, err1 := strconv.ParseInt(t.CurTime.String(), 10, 64)
 	ttl, err2 := strconv.ParseInt(t.TTL.String(), 10, 64)

@@ -83,6 +83,12 @@ func (s *Service) SecretFits(f *File, secret string) bool {
 	return hmac.Equal([]byte(secret), []byte(s.Secret(f)))
 }
 
+// SecretOpens is SecretFits for a chat file that may not even be there.
+func (s *Service) SecretOpens(a *app.App, uuid, secret string) bool {
+	object := chatObject(a.Key, uuid)
+	return object != "" && s.SecretFits(&File{Object: object}, secret)
+}
+
 // ChatMax is the largest chat file of an app in bytes.
 func ChatMax(a *app.App) int64 { return a.Settings.Easemob.FileMax << 20 }
 

@@ -1,0 +1,60 @@
+package filegw
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"hongyan/internal/im"
+	"hongyan/internal/im/file"
+)
+
+// What the façade of Easemob's files has in common with this one, so that one
+// set of bounds holds for both: transfers, uploads at a time, renderings, the
+// memory of thumbnails.
+
+// ErrUploads says that the node reads as many uploads as it can.
+var ErrUploads = im.Errorf(im.CodeTooFrequent, "too many uploads at a time")
+
+// Begin counts a transfer in and returns what counts it out; nil after Close.
+func (h *Handler) Begin(w http.ResponseWriter) (end func()) { return h.begin(w) }
+
+// Upload runs fn unless there are too many uploads, with a body whose sender may
+// not pause for long.
+func (h *Handler) Upload(w http.ResponseWriter, r *http.Request, fn func(context.Context, http.ResponseWriter, *http.Request) error) error {
+	return h.upload(w, r, fn)
+}
+
+// Content gives a content, or the part of it that was asked for, to a client that
+// may not pause for long. Its headers are set.
+func (h *Handler) Content(w http.ResponseWriter, r *http.Request, modified time.Time, content io.ReadSeeker) {
+	http.ServeContent(&unhurried{ResponseWriter: w, control: http.NewResponseController(w), life: h.life}, r, "", modified, content)
+}
+
+// Thumb is a smaller picture.
+type Thumb struct{ r *rendered }
+
+// Type is its media type.
+func (t Thumb) Type() string { return t.r.kind }
+
+// Len is its length in bytes.
+func (t Thumb) Len() int64 { return int64(len(t.r.content)) }
+
+// Reader reads it.
+func (t Thumb) Reader() io.ReadSeeker { return bytes.NewReader(t.r.content) }
+
+// Thumbnail makes a smaller picture, or takes one that was made before.
+func (h *Handler) Thumbnail(ctx context.Context, f *file.File, s file.Shape) (Thumb, error) {
+	key := fmt.Sprintf("%s %+v", f.Object, s)
+	t := h.cache.get(key)
+	if t == nil {
+		var err error
+		if t, err = h.render(ctx, key, f, s); err != nil {
+			return Thumb{}, err
+		}
+	}
+	return Thumb{t}, nil
+}
