@@ -27,16 +27,16 @@ func (r refusal) because(text string) refusal { r.text = text; return r }
 
 const (
 	security  = "org.apache.usergrid.rest.exceptions.SecurityException"
-	oauth     = "org.apache.amber.oauth2.common.exception.OAuthProblemException"
-	argument  = "java.lang.IllegalArgumentException"
-	forbidden = "com.easemob.group.exception.EasemobForbiddenOpException"
+	oauth     = "OAuthProblemException"
+	argument  = "IllegalArgumentException"
+	forbidden = "EasemobForbiddenOpException"
 )
 
 // The catalogue. Texts in double quotes of the reference are compared by clients.
 var (
 	errArgument  = refusal{http.StatusBadRequest, "illegal_argument", argument, "illegal argument"}
-	errExists    = refusal{http.StatusBadRequest, "duplicate_unique_property_exists", "org.apache.usergrid.persistence.exceptions.DuplicateUniquePropertyExistsException", ""}
-	errJSON      = refusal{http.StatusBadRequest, "json_parse", "org.codehaus.jackson.JsonParseException", "the body is not JSON"}
+	errExists    = refusal{http.StatusBadRequest, "duplicate_unique_property_exists", "DuplicateUniquePropertyExistsException", ""}
+	errJSON      = refusal{http.StatusBadRequest, "json_parse", "JsonParseException", "the body is not JSON"}
 	errGrant     = refusal{http.StatusBadRequest, "invalid_grant", oauth, "invalid password"}
 	errNoUser    = refusal{http.StatusNotFound, "invalid_grant", oauth, "user not found"}
 	errNoToken   = refusal{http.StatusUnauthorized, "unauthorized", security, "Unable to authenticate (OAuth)"}
@@ -45,19 +45,19 @@ var (
 	errCorrupt   = refusal{http.StatusUnauthorized, "auth_bad_access_token", security, "Unable to authenticate due to corrupt access token"}
 	errBadToken  = refusal{http.StatusUnauthorized, "auth_bad_access_token", security, "Unable to authenticate"}
 	errForbidden = refusal{http.StatusForbidden, "forbidden_op", forbidden, "forbidden operation"}
-	errNoFile    = refusal{http.StatusNotFound, "entity_not_found", "org.apache.usergrid.services.exceptions.ServiceResourceNotFoundException", "file may not exists"}
-	errNoEntity  = refusal{http.StatusNotFound, "service_resource_not_found", "org.apache.usergrid.services.exceptions.UserNotFoundException", "Service resource not found"}
-	errNoService = refusal{http.StatusNotFound, "service_resource_not_found", "org.apache.usergrid.services.exceptions.ServiceResourceNotFoundException", "Service resource not found"}
-	errGone      = refusal{http.StatusNotFound, "file_expired", "com.easemob.chatfile.FileExpiredException", "file is expired"}
-	errNoApp     = refusal{http.StatusNotFound, "organization_application_not_found", "org.apache.usergrid.rest.exceptions.OrganizationApplicationNotFoundException", ""}
-	errMethod    = refusal{http.StatusMethodNotAllowed, "unsupported_service_operation", "org.apache.usergrid.services.exceptions.UnsupportedServiceOperationException", "Service operation not supported"}
-	errTooLarge  = refusal{http.StatusRequestEntityTooLarge, "file exceeding maximum limit", "com.easemob.chatfile.FileSizeException", "the file size exceeds the maximum limit."}
-	errMediaType = refusal{http.StatusUnsupportedMediaType, "web_application", "javax.ws.rs.WebApplicationException", "Unsupported Media Type"}
-	errTooOften  = refusal{http.StatusTooManyRequests, "reach_limit", "com.easemob.common.exception.ReachLimitException", "This request has reached api limit"}
-	errBusy      = refusal{http.StatusServiceUnavailable, "service_unavailable", "javax.ws.rs.ServiceUnavailableException", "the server is busy, please try again"}
-	errLeaving   = refusal{http.StatusServiceUnavailable, "service_unavailable", "javax.ws.rs.ServiceUnavailableException", "the server is going away, please try again"}
-	errFull      = refusal{http.StatusInsufficientStorage, "resource_limited", "com.easemob.chatfile.QuotaException", "storage quota exceeded"}
-	errInternal  = refusal{http.StatusInternalServerError, "web_application", "java.lang.RuntimeException", "internal error"}
+	errNoFile    = refusal{http.StatusNotFound, "entity_not_found", "ServiceResourceNotFoundException", "file may not exists"}
+	errNoEntity  = refusal{http.StatusNotFound, "service_resource_not_found", "UserNotFoundException", "Service resource not found"}
+	errNoService = refusal{http.StatusNotFound, "service_resource_not_found", "ServiceResourceNotFoundException", "Service resource not found"}
+	errGone      = refusal{http.StatusNotFound, "file_expired", "FileExpiredException", "file is expired"}
+	errNoApp     = refusal{http.StatusNotFound, "organization_application_not_found", "OrganizationApplicationNotFoundException", ""}
+	errMethod    = refusal{http.StatusMethodNotAllowed, "unsupported_service_operation", "UnsupportedServiceOperationException", "Service operation not supported"}
+	errTooLarge  = refusal{http.StatusRequestEntityTooLarge, "file exceeding maximum limit", "FileSizeException", "the file size exceeds the maximum limit."}
+	errMediaType = refusal{http.StatusUnsupportedMediaType, "web_application", "WebApplicationException", "Unsupported Media Type"}
+	errTooOften  = refusal{http.StatusTooManyRequests, "reach_limit", "ReachLimitException", "This request has reached api limit"}
+	errBusy      = refusal{http.StatusServiceUnavailable, "service_unavailable", "ServiceUnavailableException", "the server is busy, please try again"}
+	errLeaving   = refusal{http.StatusServiceUnavailable, "service_unavailable", "ServiceUnavailableException", "the server is going away, please try again"}
+	errFull      = refusal{http.StatusInsufficientStorage, "resource_limited", "QuotaException", "storage quota exceeded"}
+	errInternal  = refusal{http.StatusInternalServerError, "web_application", "RuntimeException", "internal error"}
 )
 
 // refusalOf finds the entry for an error; internal says that it is a fault of ours.

@@ -56,7 +56,7 @@ func userEntity(a *account.Account) entity {
 func (c *call) user(name string) (*account.Account, error) {
 	accid, ok := im.NormalizeAccid(name)
 	if !ok {
-		return nil, errNoEntity
+		return nil, im.Errorf(im.CodeNotFound, "no such account")
 	}
 	acc, err := c.h.Accounts.Get(c.ctx, c.app.Key, accid)
 	if err == nil && acc.Deleted {
