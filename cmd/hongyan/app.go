@@ -20,6 +20,7 @@ type appCmd struct {
 	List     appListCmd     `cmd:"" help:"List all apps."`
 	Show     appShowCmd     `cmd:"" help:"Print an app's keys and its settings."`
 	Set      appSetCmd      `cmd:"" help:"Change settings; NAME= returns one to its default."`
+	Name     appNameCmd     `cmd:"" help:"Give an app its Easemob name; - takes it away."`
 	Disable  appDisableCmd  `cmd:"" help:"Refuse logins and REST calls of an app with 403."`
 	Enable   appEnableCmd   `cmd:"" help:"Undo disable."`
 	Settings appSettingsCmd `cmd:"" help:"List every setting with default, unit and meaning."`
@@ -38,6 +39,10 @@ type (
 	appSetCmd struct {
 		Key    string   `help:"AppKey; may be left out when there is one app." placeholder:"KEY"`
 		Values []string `arg:"" name:"name=value" help:"Settings to change."`
+	}
+	appNameCmd struct {
+		Key  string `help:"AppKey; may be left out when there is one app." placeholder:"KEY"`
+		Name string `arg:"" name:"org/app" help:"Its Easemob name, or -."`
 	}
 	appDisableCmd struct {
 		Key string `help:"AppKey." placeholder:"KEY"`
@@ -66,7 +71,7 @@ func (c appCreateCmd) Run(ctx context.Context, parent *cli, out output) error {
 	return onStore(ctx, &parent.App.settingFlags, func(t *server.Tool) error {
 		org, name, ok := strings.Cut(c.Name, "/")
 		if c.Name != "" && (!ok || org == "" || name == "") {
-			return errors.New("--name wants ORG/APP")
+			return errWantsName
 		}
 		a, err := t.Apps.Create(ctx, app.App{Key: c.Key, Secret: c.Secret, Org: org, Name: name})
 		if err != nil {
@@ -138,6 +143,28 @@ func (c appSetCmd) Run(ctx context.Context, parent *cli, _ output) error {
 			return err
 		}
 		_, err = t.Apps.Set(ctx, a.Key, values)
+		return err
+	})
+}
+
+// errWantsName says how an Easemob name is written.
+var errWantsName = errors.New("an Easemob name is ORG/APP")
+
+// Run implements the command.
+func (c appNameCmd) Run(ctx context.Context, parent *cli) error {
+	org, name, ok := strings.Cut(c.Name, "/")
+	switch {
+	case c.Name == "-":
+		org, name = "", ""
+	case !ok || org == "" || name == "":
+		return errWantsName
+	}
+	return onStore(ctx, &parent.App.settingFlags, func(t *server.Tool) error {
+		a, err := t.App(c.Key)
+		if err != nil {
+			return err
+		}
+		_, err = t.Apps.SetName(ctx, a.Key, org, name)
 		return err
 	})
 }

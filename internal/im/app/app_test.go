@@ -163,3 +163,69 @@ func TestService(t *testing.T) {
 		t.Errorf("read anew: %+v, %v", a, ok)
 	}
 }
+
+func TestEasemobNames(t *testing.T) {
+	ctx := context.Background()
+	store := hytest.Store(t)
+	svc := app.New(store, time.Now)
+	if _, err := svc.Create(ctx, app.App{Key: "a", Org: "org", Name: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := svc.Create(ctx, app.App{Key: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, org, app string
+		want           im.Code
+	}{
+		{"another app's", "org", "one", im.CodeRepeated},
+		{"without an app", "org", "", im.CodeBadParam},
+		{"without an org", "", "two", im.CodeBadParam},
+		{"reserved", "nimserver", "two", im.CodeBadParam},
+		{"reserved, in capitals", "Easemob", "two", im.CodeBadParam},
+		{"like a file at the root", "b." + strings.Repeat("0", 32), "two", im.CodeBadParam},
+		{"a slash", "or/g", "two", im.CodeBadParam},
+		{"dots first", "..", "two", im.CodeBadParam},
+		{"good", "org", "two", im.CodeOK},
+		{"the same again", "org", "two", im.CodeOK},
+		{"another", "org-2", "two.2", im.CodeOK},
+	} {
+		if _, err := svc.SetName(ctx, "b", c.org, c.app); im.CodeOf(err) != c.want {
+			t.Errorf("%s: %v, want %d", c.name, err, c.want)
+		}
+	}
+	if _, ok := svc.Named("org", "two"); ok {
+		t.Error("the old name is still there")
+	}
+	if a, ok := svc.Named("org-2", "two.2"); !ok || a.Key != "b" {
+		t.Errorf("%+v", a)
+	}
+	if _, err := svc.SetName(ctx, "b", "", ""); err != nil {
+		t.Error(err)
+	}
+	if _, ok := svc.Named("", ""); ok {
+		t.Error("apps without a name have one")
+	}
+	if _, err := svc.SetName(ctx, "nobody", "x", "y"); im.CodeOf(err) != im.CodeNotFound {
+		t.Errorf("of no app: %v", err)
+	}
+}
+
+// A client id holds the application's UUID; one of another form gives one too.
+func TestApplication(t *testing.T) {
+	a, err := app.New(hytest.Store(t), time.Now).Create(context.Background(), app.App{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.EasemobID) != 26 || len(a.EasemobKey) != 31 || app.FormatUUID(a.Application()) == app.FormatUUID([16]byte{}) {
+		t.Errorf("%s %s", a.EasemobID, app.FormatUUID(a.Application()))
+	}
+	sample := app.App{EasemobID: "YXA6i-Ak8Ol4Eei2l11ZjV-EAg"}
+	if got := app.FormatUUID(sample.Application()); got != "8be024f0-e978-11e8-b697-5d598d5f8402" {
+		t.Errorf("of a sample: %s", got)
+	}
+	old, other := app.App{EasemobID: "YXA6" + strings.Repeat("a", 24)}, app.App{EasemobID: "YXA6" + strings.Repeat("b", 24)}
+	if old.Application() == other.Application() {
+		t.Error("two clients of another form share a UUID")
+	}
+}
