@@ -118,6 +118,8 @@ type Teams interface {
 	MayRecall(ctx context.Context, app string, conv im.ConvKey, operator, author string) error
 	// Members returns who is told.
 	Members(ctx context.Context, app string, conv im.ConvKey) ([]string, error)
+	// IsMember says whether accid is a member of a team that exists.
+	IsMember(ctx context.Context, app string, conv im.ConvKey, accid string) (bool, error)
 }
 
 // SetTeams connects teams; without it team messages cannot be recalled. Called

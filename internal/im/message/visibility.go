@@ -73,17 +73,5 @@ func (s *Service) takesPart(ctx context.Context, app, accid string, conv im.Conv
 	if s.teams == nil {
 		return false, nil
 	}
-	members, err := s.teams.Members(ctx, app, conv)
-	if err != nil {
-		if im.CodeOf(err) == im.CodeTeamNotFound {
-			return false, nil
-		}
-		return false, err
-	}
-	for _, m := range members {
-		if m == accid {
-			return true, nil
-		}
-	}
-	return false, nil
+	return s.teams.IsMember(ctx, app, conv, accid)
 }

@@ -41,3 +41,12 @@ func (f forMessages) Members(ctx context.Context, app string, conv im.ConvKey) (
 	members, err := f.s.c.Store.Members(ctx, app, conv, MemberQuery{})
 	return accids(members), err
 }
+
+// IsMember implements message.Teams.
+func (f forMessages) IsMember(ctx context.Context, app string, conv im.ConvKey, accid string) (bool, error) {
+	t, m, err := f.s.gate.look(ctx, app, conv, accid)
+	if err != nil {
+		return false, err
+	}
+	return t.allows(m, OpRead) == nil, nil
+}

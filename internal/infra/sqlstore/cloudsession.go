@@ -11,6 +11,15 @@ import (
 	"hongyan/internal/im/session"
 )
 
+// takesPartIn is a table of the conversations of an account, whose place holders
+// are the two numbered from n and the two after: super teams keep no delivery
+// states, and so have no row where the others have one.
+func takesPartIn(n int) string {
+	at := func(i int) string { return "$" + itoa(n+i) }
+	return `(SELECT app, accid, conv FROM conversation_member WHERE app = ` + at(0) + ` AND accid = ` + at(1) + ` UNION ALL
+		SELECT app, accid, conv FROM team_member WHERE app = ` + at(2) + ` AND accid = ` + at(3) + ` AND conv LIKE 's|%' AND valid = 1)`
+}
+
 // CloudHeads returns an account's conversations and those it said something about.
 func (s *Store) CloudHeads(ctx context.Context, app, accid string, minMs int64, limit int) ([]session.CloudHead, error) {
 	no, err := s.appNo(ctx, app)
@@ -19,14 +28,13 @@ func (s *Store) CloudHeads(ctx context.Context, app, accid string, minMs int64, 
 	}
 	rows, err := s.read(ctx, `SELECT conv, time, ext, updated, deleted FROM (
 			SELECT c.conv AS conv, CASE WHEN COALESCE(x.updated, 0) > c.time THEN x.updated ELSE c.time END AS time, x.ext AS ext, x.updated AS updated, x.deleted AS deleted
-			FROM conversation_member m JOIN conversation c ON c.app = m.app AND c.conv = m.conv
+			FROM `+takesPartIn(1)+` AS m JOIN conversation c ON c.app = m.app AND c.conv = m.conv
 			LEFT JOIN cloud_session x ON x.app = m.app AND x.accid = m.accid AND x.conv = m.conv
-			WHERE m.app = $1 AND m.accid = $2
 			UNION ALL
 			SELECT x.conv, x.updated, x.ext, x.updated, x.deleted FROM cloud_session x
-			WHERE x.app = $3 AND x.accid = $4 AND NOT EXISTS (SELECT 1 FROM conversation_member m JOIN conversation c ON c.app = m.app AND c.conv = m.conv
-				WHERE m.app = x.app AND m.accid = x.accid AND m.conv = x.conv)
-		) AS heads WHERE time >= $5 ORDER BY time DESC LIMIT `+itoa(limit), no, accid, no, accid, minMs)
+			WHERE x.app = $5 AND x.accid = $6 AND NOT EXISTS (SELECT 1 FROM `+takesPartIn(7)+` AS m
+				JOIN conversation c ON c.app = m.app AND c.conv = m.conv WHERE m.conv = x.conv)
+		) AS heads WHERE time >= $11 ORDER BY time DESC LIMIT `+itoa(limit), no, accid, no, accid, no, accid, no, accid, no, accid, minMs)
 	if err != nil {
 		return nil, err
 	}
@@ -58,12 +66,12 @@ func (s *Store) CloudHead(ctx context.Context, app, accid string, conv im.ConvKe
 		return nil, err
 	}
 	rows, err := s.read(ctx, `SELECT c.conv, c.time, x.ext, x.updated, x.deleted
-		FROM conversation_member m JOIN conversation c ON c.app = m.app AND c.conv = m.conv
+		FROM `+takesPartIn(1)+` AS m JOIN conversation c ON c.app = m.app AND c.conv = m.conv
 		LEFT JOIN cloud_session x ON x.app = m.app AND x.accid = m.accid AND x.conv = m.conv
-		WHERE m.app = $1 AND m.accid = $2 AND m.conv = $3
+		WHERE m.conv = $5
 		UNION ALL
-		SELECT x.conv, 0, x.ext, x.updated, x.deleted FROM cloud_session x WHERE x.app = $4 AND x.accid = $5 AND x.conv = $6`,
-		no, accid, string(conv), no, accid, string(conv))
+		SELECT x.conv, 0, x.ext, x.updated, x.deleted FROM cloud_session x WHERE x.app = $6 AND x.accid = $7 AND x.conv = $8`,
+		no, accid, no, accid, string(conv), no, accid, string(conv))
 	if err != nil {
 		return nil, err
 	}

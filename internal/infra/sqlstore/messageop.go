@@ -168,9 +168,9 @@ func (s *Store) Recalls(ctx context.Context, app, accid string, sinceMs int64) (
 		return nil, err
 	}
 	return s.readRecalls(ctx, `SELECT r.conv, r.id, r.time, r.kind, r.msg_id, r.msg_time, r.sender, r.operator, r.content, CASE WHEN k.id IS NULL THEN 0 ELSE 1 END
-		FROM conversation_member m JOIN recall r ON r.app = m.app AND r.conv = m.conv
+		FROM `+takesPartIn(1)+` AS m JOIN recall r ON r.app = m.app AND r.conv = m.conv
 		LEFT JOIN recall_ack k ON k.app = m.app AND k.accid = m.accid AND k.id = r.id
-		WHERE m.app = $1 AND m.accid = $2 AND r.id >= $3 ORDER BY r.id`, no, accid, im.FirstIDAt(sinceMs))
+		WHERE r.id >= $5 ORDER BY r.id`, no, accid, no, accid, im.FirstIDAt(sinceMs))
 }
 
 func (s *Store) readRecalls(ctx context.Context, query string, args ...any) ([]*message.RecallNotice, error) {

@@ -337,6 +337,28 @@ func testCloudSessions(t *testing.T, e *env) {
 	if err != nil || len(heads) != 3 || heads[0].Conv != "p|alice|dora" || heads[0].Row.Ext != "draft" || heads[1].Row != nil {
 		t.Fatalf("%+v, %v", heads, err)
 	}
+	// A super team keeps no delivery states, but is among the sessions of its members.
+	foundSuper(e, s, app, 7, "alice", "bob")
+	super := &message.Message{App: app, Scene: im.SceneSuperTeam, Conv: im.SuperTeamKey(7), From: "bob", To: "7", IDClient: "super"}
+	send(t, s, super)
+	if h, err := s.CloudHeads(e.ctx(), app, "alice", 0, 10); err != nil || len(h) != 4 {
+		t.Errorf("with a super team: %+v, %v", h, err)
+	}
+	if h, err := s.CloudHead(e.ctx(), app, "alice", super.Conv); err != nil || h == nil || h.Conv != super.Conv {
+		t.Errorf("%+v, %v", h, err)
+	}
+	if h, err := s.CloudHead(e.ctx(), app, "carol", super.Conv); err != nil || h != nil {
+		t.Errorf("no member has it: %+v, %v", h, err)
+	}
+	notice := &message.RecallNotice{Kind: message.RecallSuperTeam, Conv: super.Conv, MsgID: super.ID, MsgTime: super.Time, From: "bob", Operator: "bob"}
+	if done, err := s.Erase(e.ctx(), super, notice); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	for who, want := range map[string]int{"alice": 1, "carol": 0} {
+		if got, err := s.Recalls(e.ctx(), app, who, 0); err != nil || len(got) != want {
+			t.Errorf("recalls %s hears of: %+v, %v", who, got, err)
+		}
+	}
 	last := func(conv im.ConvKey, after int64) (*message.Message, *message.RecallNotice) {
 		t.Helper()
 		m, n, err := s.CloudLast(e.ctx(), app, "alice", conv, after)

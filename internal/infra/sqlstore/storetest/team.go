@@ -38,6 +38,24 @@ func found(e *env, s *sqlstore.Store, app string, members ...string) {
 	}
 }
 
+// foundSuper makes a super team of members, the first of whom owns it.
+func foundSuper(e *env, s *sqlstore.Store, app string, tid int64, members ...string) {
+	e.t.Helper()
+	conv := im.SuperTeamKey(tid)
+	err := s.ChangeTeam(e.ctx(), app, conv, nil, team.Needs{}, func(v *team.View) (*team.Change, error) {
+		msg := &message.Message{App: app, Conv: conv, Scene: im.SceneSuperTeam, From: members[0], To: fmt.Sprint(tid), IDClient: "made", Type: message.Notification}
+		t := &team.Team{App: app, Kind: team.Super, TID: tid, Type: team.Advanced, Owner: members[0], Valid: true, Level: 200, MemberNum: int64(len(members)), MemberMs: v.NowMs}
+		c := &team.Change{Team: t, Steps: []team.Step{{Msg: msg}}}
+		for i, id := range members {
+			c.Steps[0].Joined = append(c.Steps[0].Joined, &team.Member{TID: tid, Accid: id, Valid: true, JoinMs: v.NowMs + int64(i), UpdatedMs: v.NowMs})
+		}
+		return c, nil
+	}, func(*team.Change) {})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+}
+
 // Notifications of changes and messages of members make one dense conversation,
 // and are published in its order.
 func testTeamOrder(t *testing.T, e *env) {
