@@ -29,6 +29,7 @@ type cli struct {
 	Copies  copiesCmd  `cmd:"" help:"Look at event copies that were given up, and send them again."`
 	Jobs    jobsCmd    `cmd:"" help:"Look at the deletions of files that app servers have ordered, run them now or end them."`
 	Words   wordsCmd   `cmd:"" help:"Change the lists of the word filter."`
+	Import  importCmd  `cmd:"" help:"Bring an app over from another server."`
 	Cert    certCmd    `cmd:"" help:"Show and renew the certificate of the TLS listener."`
 	Doctor  doctorCmd  `cmd:"" help:"Check whether a server can run here, and say what to do if not."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server, or the disk."`
@@ -44,6 +45,7 @@ func newCLI() *cli {
 		Copies:  copiesCmd{settingFlags: newStoreFlags()},
 		Jobs:    jobsCmd{settingFlags: newStoreFlags()},
 		Words:   wordsCmd{settingFlags: newStoreFlags()},
+		Import:  importCmd{settingFlags: newStoreFlags()},
 		Cert:    certCmd{settingFlags: newSettingFlags(certSettings()...)},
 		Doctor:  doctorCmd{settingFlags: newSettingFlags()},
 	}

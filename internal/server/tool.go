@@ -15,6 +15,7 @@ import (
 	"hongyan/internal/im/moderation"
 	"hongyan/internal/infra/seal"
 	"hongyan/internal/infra/sqlstore"
+	"hongyan/internal/move"
 )
 
 // Tool is what administration commands work on: the database, beside a server
@@ -28,11 +29,22 @@ type Tool struct {
 
 // OpenTool opens the database of cfg.
 func OpenTool(ctx context.Context, cfg *config.Config) (*Tool, error) {
+	return openTool(ctx, cfg, false)
+}
+
+// OpenBulkTool opens the database of cfg for writing much: the last commits may
+// go with the power, not with the process. What is written must be able to begin
+// again where the database ends.
+func OpenBulkTool(ctx context.Context, cfg *config.Config) (*Tool, error) {
+	return openTool(ctx, cfg, true)
+}
+
+func openTool(ctx context.Context, cfg *config.Config, relaxed bool) (*Tool, error) {
 	keys, err := seal.Load(cfg.Data)
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.DB, Dir: cfg.Data, Keys: keys, Clock: time.Now, Log: slog.Default(), NodeKind: "tool"})
+	store, err := sqlstore.Open(ctx, sqlstore.Config{URL: cfg.DB, Dir: cfg.Data, Keys: keys, Clock: time.Now, Log: slog.Default(), NodeKind: "tool", Relaxed: relaxed})
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +73,12 @@ func (t *Tool) App(key string) (*app.App, error) {
 	}
 	return a, nil
 }
+
+// Bulk is the way of imports into the database.
+func (t *Tool) Bulk() move.Target { return t.store }
+
+// Lost is closed when this process may write no more.
+func (t *Tool) Lost() <-chan struct{} { return t.store.Lost() }
 
 // Kick closes the account's connections on every node, with ext for the clients.
 func (t *Tool) Kick(ctx context.Context, appKey, accid, ext string) error {

@@ -265,6 +265,13 @@ func (s *Store) ImportTeam(ctx context.Context, app string, in *transfer.Team, m
 		if err := putMappings(ctx, t, no, []transfer.Mapping{{Kind: kind, Old: in.OldID, New: in.Team.TID}}); err != nil {
 			return err
 		}
+		n, err := queryNumber(ctx, t, `SELECT new FROM import_map WHERE app = $1 AND kind = $2 AND old = $3`, no, kind, in.OldID)
+		if err != nil {
+			return err
+		}
+		if n != in.Team.TID {
+			return im.Errorf(im.CodeRepeated, "team %s is %d already: is another import running?", in.OldID, n)
+		}
 		if err := w.putTeam(ctx, in.Team); err != nil {
 			return err
 		}
@@ -276,7 +283,7 @@ func (s *Store) ImportTeam(ctx context.Context, app string, in *transfer.Team, m
 				return err
 			}
 		}
-		err := inBulk(in.Members, func(part []*team.Member) error {
+		err = inBulk(in.Members, func(part []*team.Member) error {
 			args := make([]any, 0, 16*len(part))
 			for _, m := range part {
 				args = append(args, no, string(conv), m.Accid, int64(m.Role), m.Nick, m.Ext, m.Bits, flag(m.Muted), m.Inviter, m.JoinMs, m.UpdatedMs, int64(1),

@@ -237,8 +237,14 @@ func settle(ctx context.Context, t tx, no int64, conv im.ConvKey) error {
 		_, err = t.exec(ctx, put+`VALUES ($1,$2,$3,$4)`+conflict, no, b, string(conv), delivered)
 		return err
 	}
-	_, err = t.exec(ctx, `UPDATE team_member SET joined = COALESCE((SELECT m.seq FROM message m WHERE m.app = team_member.app AND m.conv = team_member.conv
-		AND m.time >= team_member.join_time ORDER BY m.time LIMIT 1), $1) WHERE app = $2 AND conv = $3 AND valid = 1`, last+1, no, string(conv))
+	// The notification of joining belongs to what a member sees. It is not of the
+	// very time of joining where many joined at once, since join times are unique,
+	// or where messages ran ahead of the clock.
+	_, err = t.exec(ctx, `UPDATE team_member SET joined = COALESCE(
+			(SELECT m.seq FROM message m WHERE m.app = team_member.app AND m.conv = team_member.conv AND m.time >= team_member.join_time - 1000
+				AND m.time <= team_member.join_time + 1000 AND m.type = 5 AND m.content LIKE '%"' || team_member.accid || '_"%' ORDER BY m.time LIMIT 1),
+			(SELECT m.seq FROM message m WHERE m.app = team_member.app AND m.conv = team_member.conv AND m.time >= team_member.join_time ORDER BY m.time LIMIT 1), $1)
+		WHERE app = $2 AND conv = $3 AND valid = 1`, last+1, no, string(conv))
 	if err != nil || conv.Scene() == im.SceneSuperTeam {
 		return err // super teams keep no delivery state
 	}
