@@ -39,7 +39,7 @@ var owners = []struct {
 	{[]string{"gocloud.dev/"}, []string{"internal/infra/blobstore"}, "only blobstore knows a storage SDK"},
 	{[]string{"hongyan/internal/hytest", "hongyan/internal/infra/sqlstore/storetest"},
 		[]string{"internal/infra/sqlstore/storetest"}, "test support belongs in tests"},
-	{[]string{"pgregory.net/rapid", "go.uber.org/goleak", "github.com/google/go-cmp"},
+	{[]string{"pgregory.net/rapid", "go.uber.org/goleak", "github.com/google/go-cmp", "github.com/getkin/kin-openapi", "github.com/santhosh-tekuri/jsonschema"},
 		[]string{"internal/infra/sqlstore/storetest", "internal/hytest"}, "a test library belongs in tests"},
 }
 

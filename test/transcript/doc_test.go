@@ -9,6 +9,9 @@
 //	app NAME [NAME=VALUE ...]  another app; its accounts are NAME:ACCID. The
 //	                           word disabled disables it
 //
+//	receiver [NAME=VALUE ...]  the app has a server of its own, which callbacks and
+//	                           event copies go to; settings of the app
+//
 // The other steps are played in order:
 //
 //	account ACCID TOKEN [PARAM=VALUE ...]  user/create.action
@@ -28,6 +31,9 @@
 //	login A ACCID [TAG=VALUE ...]          2-3 with these tags, code 200
 //	sync A [JSON]                          5-1, skipping its packets, code 200; other pushes are kept
 //	online A ACCID [TAG=VALUE ...]         open, login, sync
+//	answer TEXT                            what the app's own server answers to callbacks from here on
+//	asked JSON                             the next callback that it got
+//	copied JSON                            the next event copy
 //	until ACTION PARAM=VALUE ... JSON      repeats a call of the API until its answer matches
 //	check X OP Y                           compares variables
 //

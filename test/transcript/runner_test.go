@@ -40,6 +40,7 @@ type script struct {
 	apps  map[string]map[string]string // by name, "" is the script's own: settings
 	off   map[string]bool              // apps that are disabled
 	cfg   *config.Config               // of the server
+	hooks *receiver                    // the app's own server, if the script has one
 }
 
 func (s *script) key(appName string) string {
@@ -77,6 +78,11 @@ func load(t *testing.T, file string) *script {
 				s.serve = append(s.serve, words[1:]...)
 				continue
 			case "settings":
+				words = words[1:]
+			case "receiver":
+				s.hooks = newReceiver(t)
+				s.serve = append(s.serve, "hook-private=true")
+				target["callback_url"], target["copy_url"] = s.hooks.URL+"/callback", s.hooks.URL+"/copy"
 				words = words[1:]
 			case "app":
 				target = map[string]string{}
@@ -327,6 +333,8 @@ func (p *player) line(lines []string) (used int, err error) {
 	switch word {
 	case "account", "rest", "login", "sync", "online", "open", "check", "until", "superteam":
 		return 1, p.command(word, rest)
+	case "answer", "asked", "copied":
+		return 1, p.hook(word, &lines[0], rest)
 	case "rest<":
 		p.checked = true
 		return 1, p.expect(&lines[0], "rest< ", rest, p.answer)
@@ -372,6 +380,26 @@ func (p *player) line(lines []string) (used int, err error) {
 		return 1, err
 	}
 	return 1, fmt.Errorf("%q is not known", rest)
+}
+
+// hook is a line about the app's own server.
+func (p *player) hook(word string, line *string, rest string) error {
+	if p.s.hooks == nil {
+		return errors.New("the setup has no receiver")
+	}
+	from := p.s.hooks.asked
+	switch word {
+	case "answer":
+		p.s.hooks.say(rest)
+		return nil
+	case "copied":
+		from = p.s.hooks.copied
+	}
+	got, err := next(from)
+	if err != nil {
+		return err
+	}
+	return p.expect(line, word+" ", rest, got)
 }
 
 // settle holds the answer of the last call of the API against 200, if no line did.

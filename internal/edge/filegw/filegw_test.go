@@ -434,6 +434,10 @@ func TestPictures(t *testing.T) {
 	for query, want := range map[string]string{
 		"imageView&thumbnail=100x100": "100x50", "imageView&thumbnail=100y100": "100x100", "imageView=&thumbnail=100z100": "200x100",
 		"imageView|thumbnail=0x50": "100x50", "imageView&thumbnail=99999x1": "400x200", "imageView&thumbnail=ax": "400x200",
+		"imageView&crop=10_10_100_50": "100x50", "imageView&crop=10_10_100_50&thumbnail=50x50": "50x25", "imageView&crop=x": "400x200",
+		"imageView&thumbnail=40y40&axis=0_10": "40x40", "imageView&thumbnail=40y40&axis=0-10_0-10": "40x40", "imageView&pixel=200": "20x10",
+		"imageView&rotate=90": "200x400", "imageView&rotate=45&thumbnail=10x10": "400x200", "imageView&blur=5x3&thumbnail=20x20": "20x10",
+		"imageView&tostatic=1&stripmeta=1&interlace=1&thumbnail=10x10": "10x5", "imageView&enlarge=1&thumbnail=800x800": "800x400",
 		"imageView&type=jpg&quality=10&thumbnail=10x10": "10x5", "imageView": "400x200", "createTime=1&imageView&thumbnail=10x10": "10x5",
 	} {
 		if got, _ := size(query); got != want {

@@ -53,12 +53,46 @@ func parseShape(query string) (s file.Shape, ok bool) {
 				s.Format = "png"
 			}
 		case "rotate":
-			if n, err := strconv.Atoi(value); err == nil && n%90 == 0 {
+			n, err := strconv.Atoi(value)
+			if ok = ok && err == nil && n%90 == 0; ok {
 				s.Rotate = ((n % 360) + 360) % 360
 			}
+		case "crop":
+			ok = ok && fields(value, "_", 0, maxCrop, &s.CropX, &s.CropY, &s.CropWidth, &s.CropHeight) && s.CropWidth > 0 && s.CropHeight > 0
+		case "axis":
+			x, y := 5, 5
+			// One value, or a range whose beginning counts: 0-10_0-10 is the whole.
+			if fields(strings.NewReplacer("0-10", "5").Replace(value), "_", 0, 10, &x, &y) {
+				s.AxisX, s.AxisY = x-5, y-5
+			}
+		case "pixel":
+			ok = ok && fields(value, "_", 1, maxSide*maxSide, &s.Pixels)
+		case "blur":
+			var sigma int
+			ok = ok && fields(value, "x", 1, 50, &s.Blur, &sigma)
 		}
 	}
 	return s, ok
+}
+
+// maxCrop bounds the numbers of a crop, in pixels.
+const maxCrop = 1 << 16
+
+// fields reads numbers from low to high with a separator between them, no more
+// and no fewer than there are places.
+func fields(text, between string, low, high int, to ...*int) bool {
+	parts := strings.Split(text, between)
+	if len(parts) != len(to) {
+		return false
+	}
+	for i, p := range parts {
+		n, err := strconv.Atoi(p)
+		if err != nil || n < low || n > high {
+			return false
+		}
+		*to[i] = n
+	}
+	return true
 }
 
 // box reads WxH, WyH or WzH.

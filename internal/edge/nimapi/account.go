@@ -180,6 +180,12 @@ type accountClients struct {
 	Clients []onlineClient `json:"statusList"`
 }
 
+type onlineStatus struct {
+	Invalid []string                  `json:"invalidAccids"`
+	Status  map[string][]onlineClient `json:"status"`
+	List    *[]accountClients         `json:"onlineStatusList,omitempty"`
+}
+
 // userOnlineStatus lists the online clients of accounts. Unknown accounts are
 // named, offline ones left out. The Go SDK reads a list instead of the map
 // (docs/api/server-v1.md section 13).
@@ -189,12 +195,7 @@ func (a *API) userOnlineStatus(ctx context.Context, c *Call, p onlineParams) (Re
 	if err != nil {
 		return nil, err
 	}
-	var data struct {
-		Invalid []string                  `json:"invalidAccids"`
-		Status  map[string][]onlineClient `json:"status"`
-		List    *[]accountClients         `json:"onlineStatusList,omitempty"`
-	}
-	data.Invalid, data.Status = []string{}, map[string][]onlineClient{}
+	data := onlineStatus{Invalid: []string{}, Status: map[string][]onlineClient{}}
 	list := []accountClients{}
 	for _, id := range ids {
 		if known[id] == nil {

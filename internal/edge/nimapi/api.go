@@ -13,6 +13,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -74,6 +75,7 @@ type API struct {
 	ids     *requestIDs
 	metrics *apiMetrics
 	spools  chan struct{} // capacity maxSpools
+	openAPI func() []byte // made once
 }
 
 // New returns an API. A malformed row of the table panics: it is a fault of the
@@ -90,6 +92,7 @@ func New(c Config) *API {
 		limits: newLimiter(c.Clock), ids: newRequestIDs(c.Clock, maxRequestIDs), metrics: newMetrics(c.Metrics),
 		spools: make(chan struct{}, maxSpools),
 	}
+	a.openAPI = sync.OnceValue(a.describe)
 	for _, r := range a.table() {
 		if a.rows[r.path] != nil {
 			panic("nimapi: two rows for " + r.path)
@@ -122,6 +125,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.metrics.count(row.path, http.StatusMethodNotAllowed, begun)
 		w.Header().Set("Allow", strings.Join(row.methods, ", "))
 		writeAnswer(w, http.StatusMethodNotAllowed, failure(http.StatusMethodNotAllowed, "method not allowed"))
+		return
+	}
+	if row.handler.document != nil {
+		row.handler.document(w, r)
+		a.metrics.count(row.path, http.StatusOK, begun)
 		return
 	}
 	c := &Call{ID: callID(r), GoSDK: strings.HasPrefix(r.UserAgent(), goSDKAgent)}

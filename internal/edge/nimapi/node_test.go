@@ -122,6 +122,7 @@ func (n *node) send(method, path, body string, h http.Header) *httptest.Response
 	r.Header = h
 	w := httptest.NewRecorder()
 	n.api.ServeHTTP(w, r)
+	described().check(n.t, method, r.URL.Path, w.Code, w.Body.Bytes())
 	return w
 }
 

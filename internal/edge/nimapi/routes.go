@@ -15,7 +15,9 @@ type Handler struct {
 	params []Param
 	run    func(ctx context.Context, c *Call, v Values) (Result, error)
 	open   func(r *http.Request) (Result, error) // without authentication
-	reason string                                // of an endpoint that is not served
+	// document answers with something that is no answer of the API, likewise.
+	document http.HandlerFunc
+	reason   string // of an endpoint that is not served
 
 	// read takes the body instead of readForm.
 	read func(w http.ResponseWriter, r *http.Request, c *Call) (Values, error)
@@ -24,6 +26,9 @@ type Handler struct {
 // takesForm says whether the body is read. An endpoint that is not served
 // leaves it alone, whatever its syntax.
 func (h *Handler) takesForm() bool { return h.reason == "" }
+
+// public says whether anybody may call it, unsigned and unlimited.
+func (h *Handler) public() bool { return h.open != nil || h.document != nil }
 
 // form wraps a function of bound parameters. P is a struct with form tags, see
 // binder.
@@ -71,11 +76,14 @@ type Route struct {
 func (a *API) Routes() []Route {
 	out := make([]Route, 0, len(a.order))
 	for _, r := range a.order {
-		out = append(out, Route{Path: r.path, Methods: r.methods, Open: r.handler.open != nil,
+		out = append(out, Route{Path: r.path, Methods: r.methods, Open: r.handler.public(),
 			Params: r.handler.params, Unsupported: r.handler.reason})
 	}
 	return out
 }
+
+// allocatePath is where server SDKs ask for endpoints.
+const allocatePath = "/srv-sdk/allocate"
 
 // basePath is where the endpoints of version 1 live.
 const basePath = "/nimserver/"
@@ -89,7 +97,8 @@ func (a *API) table() []*row {
 	out := []*row{
 		// GET is what the SDKs probe with; HEAD and POST are what proxies and people try.
 		{path: basePath + "health/liveness.action", methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}, handler: open(a.liveness)},
-		{path: "/srv-sdk/allocate", methods: []string{http.MethodGet}, handler: open(a.allocate)},
+		{path: allocatePath, methods: []string{http.MethodGet}, handler: open(a.allocate)},
+		{path: basePath + openAPIName, methods: []string{http.MethodGet, http.MethodHead}, handler: Handler{document: a.serveOpenAPI}},
 	}
 	for _, e := range append(a.actions(), action{ownPath + "proxyNotify.action", form(a.proxyNotify)}) {
 		out = append(out, &row{path: basePath + e.path, methods: []string{http.MethodPost}, handler: e.handler, limit: limitOf(e.path)})

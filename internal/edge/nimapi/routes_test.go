@@ -65,7 +65,7 @@ func TestEveryEndpointHasARow(t *testing.T) {
 		if r.Unsupported == "" {
 			served++
 		}
-		if strings.HasPrefix(r.Path, basePath+ownPath) {
+		if strings.HasPrefix(r.Path, basePath+ownPath) || r.Path == basePath+openAPIName {
 			continue
 		}
 		if m, ok := documented[r.Path]; !ok || !slices.Contains(r.Methods, m) {
@@ -184,5 +184,23 @@ func TestLimitsMatchTheDocument(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %+v, documented %+v", e.Path, got, want)
 		}
+	}
+}
+
+// TestEveryAnswerIsDescribed: every endpoint that is served says what its
+// answers hold, and nothing else does.
+func TestEveryAnswerIsDescribed(t *testing.T) {
+	have := answers()
+	for _, r := range New(Config{}).Routes() {
+		name := shortName(r.Path)
+		_, ok := have[name]
+		served := r.Unsupported == "" && r.Path != allocatePath && r.Path != basePath+openAPIName // these two are described elsewhere
+		if ok != served {
+			t.Errorf("%s: described %v, served %v", r.Path, ok, served)
+		}
+		delete(have, name)
+	}
+	for name := range have {
+		t.Errorf("%s is no endpoint", name)
 	}
 }

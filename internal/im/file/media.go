@@ -56,4 +56,11 @@ type Shape struct {
 	Quality       int    // 1 to 100; 0 = 75
 	Format        string // jpeg or png; "" = like the original
 	Rotate        int    // degrees clockwise: 0, 90, 180, 270
+
+	// The part of the picture, as it is seen, that is taken; no width = all of it.
+	CropX, CropY, CropWidth, CropHeight int
+	// Where FitCrop cuts: tenths of what is cut away, from the centre, -5 to 5.
+	AxisX, AxisY int
+	Pixels       int // the result has at most so many; 0 = no limit
+	Blur         int // radius in pixels, at most 50
 }

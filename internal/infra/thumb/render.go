@@ -9,6 +9,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"math"
 
 	"golang.org/x/image/draw"
 
@@ -48,17 +49,19 @@ func (s Studio) Render(ctx context.Context, r io.ReadSeeker, shape file.Shape) (
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return nil, "", err
 	}
-	img, _, err := image.Decode(bufio.NewReaderSize(&cancelled{ctx, r}, 64<<10))
+	// A small buffer: a decoder that works long on few bytes asks often.
+	img, _, err := image.Decode(bufio.NewReaderSize(&cancelled{ctx, r}, 8<<10))
 	if err != nil {
 		return nil, "", file.ErrNoMedia
 	}
 	turns := shape.Rotate / 90
+	shape = asStored(shape, img.Bounds().Dx(), img.Bounds().Dy(), head.Orientation)
 	img = scale(img, shape, head.Orientation >= 5 != (turns%2 == 1))
 	img = orient(img, head.Orientation)
 	for range turns {
 		img = orient(img, 6)
 	}
-	return encode(img, head.Format, shape)
+	return encode(blur(img, shape.Blur), head.Format, shape)
 }
 
 // cancelled ends reading with its context.
@@ -104,55 +107,74 @@ func flat(img image.Image) image.Image {
 	return out
 }
 
-// scale fits a picture into the box; sideways says that it will be turned
-// afterwards, so that the box has to be.
+// scale cuts a part out and fits it into the box; sideways says that it will be
+// turned afterwards, so that the box has to be.
 func scale(img image.Image, s file.Shape, sideways bool) image.Image {
 	b := img.Bounds()
 	if sideways {
 		s.Width, s.Height = s.Height, s.Width
 	}
-	src, w, h := plan(b.Dx(), b.Dy(), s)
+	part := image.Rect(0, 0, b.Dx(), b.Dy())
+	if s.CropWidth > 0 {
+		part = image.Rect(s.CropX, s.CropY, s.CropX+s.CropWidth, s.CropY+s.CropHeight).Intersect(part)
+	}
+	src, w, h := plan(part.Dx(), part.Dy(), s)
+	src = src.Add(part.Min)
 	if w == b.Dx() && h == b.Dy() && src == image.Rect(0, 0, w, h) {
 		return img
+	}
+	src = src.Add(b.Min)
+	// Most of the way by averages, which are cheap and forget no pixel.
+	if k := min(src.Dx()/w/2, src.Dy()/h/2, maxShrink); k > 1 {
+		if small := shrink(img, src, k); small != nil {
+			img, src = small, small.Bounds()
+		}
 	}
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
 	kernel := draw.Interpolator(draw.CatmullRom)
 	if src.Dx()*src.Dy() > 4<<20 {
 		kernel = draw.ApproxBiLinear
 	}
-	kernel.Scale(out, out.Bounds(), img, src.Add(b.Min), draw.Src, nil)
+	kernel.Scale(out, out.Bounds(), img, src, draw.Src, nil)
 	return out
 }
 
 // plan says which part of a w×h picture becomes how large.
 func plan(w, h int, s file.Shape) (src image.Rectangle, ow, oh int) {
 	src = image.Rect(0, 0, w, h)
+	most := maxOut
+	if s.Pixels > 0 {
+		most = min(most, s.Pixels)
+	}
 	bw, bh := min(s.Width, MaxSide), min(s.Height, MaxSide)
-	if bw <= 0 && bh <= 0 {
+	f := 1.0
+	if bw > 0 || bh > 0 {
+		fw, fh := float64(bw)/float64(w), float64(bh)/float64(h)
+		f = min(fw, fh)
+		switch {
+		case bw <= 0:
+			f = fh
+		case bh <= 0:
+			f = fw
+		case s.Fit == file.FitCrop, s.Fit == file.FitCover:
+			f = max(fw, fh)
+		}
+		if f > 1 && !s.Enlarge {
+			f = 1
+		}
+	} else if s.Pixels == 0 {
 		return src, w, h
-	}
-	fw, fh := float64(bw)/float64(w), float64(bh)/float64(h)
-	f := min(fw, fh)
-	switch {
-	case bw <= 0:
-		f = fh
-	case bh <= 0:
-		f = fw
-	case s.Fit == file.FitCrop, s.Fit == file.FitCover:
-		f = max(fw, fh)
-	}
-	if f > 1 && !s.Enlarge {
-		f = 1
-	}
-	for float64(w)*f*float64(h)*f > maxOut {
-		f /= 2
 	}
 	side := func(n int) int { return max(1, int(float64(n)*f+0.5)) }
 	if s.Fit == file.FitCrop && bw > 0 && bh > 0 {
 		ow, oh = min(bw, side(w)), min(bh, side(h))
 		cw, ch := min(w, max(1, int(float64(ow)/f+0.5))), min(h, max(1, int(float64(oh)/f+0.5)))
-		x, y := (w-cw)/2, (h-ch)/2
+		x, y := (w-cw)*(5+s.AxisX)/10, (h-ch)*(5+s.AxisY)/10
 		return image.Rect(x, y, x+cw, y+ch), ow, oh
+	}
+	if all := float64(w) * f * float64(h) * f; all > float64(most) {
+		f *= math.Sqrt(float64(most) / all)
+		f -= f / float64(max(w, h)) // rounding must not pass the limit
 	}
 	return src, side(w), side(h)
 }
@@ -171,25 +193,61 @@ func orient(img image.Image, o int) image.Image {
 	out := image.NewRGBA(image.Rect(0, 0, ow, oh))
 	for y := range h {
 		for x := range w {
-			dx, dy := x, y
-			switch o {
-			case 2:
-				dx = w - 1 - x
-			case 3:
-				dx, dy = w-1-x, h-1-y
-			case 4:
-				dy = h - 1 - y
-			case 5:
-				dx, dy = y, x
-			case 6:
-				dx, dy = h-1-y, x
-			case 7:
-				dx, dy = h-1-y, w-1-x
-			case 8:
-				dx, dy = y, w-1-x
-			}
-			out.Set(dx, dy, img.At(b.Min.X+x, b.Min.Y+y))
+			to := seen(image.Pt(x, y), w, h, o)
+			out.Set(to.X, to.Y, img.At(b.Min.X+x, b.Min.Y+y))
 		}
 	}
 	return out
+}
+
+// seen is where a pixel of a stored w×h picture is when it is looked at.
+func seen(p image.Point, w, h, o int) image.Point {
+	x, y := p.X, p.Y
+	switch o {
+	case 2:
+		return image.Pt(w-1-x, y)
+	case 3:
+		return image.Pt(w-1-x, h-1-y)
+	case 4:
+		return image.Pt(x, h-1-y)
+	case 5:
+		return image.Pt(y, x)
+	case 6:
+		return image.Pt(h-1-y, x)
+	case 7:
+		return image.Pt(h-1-y, w-1-x)
+	case 8:
+		return image.Pt(y, w-1-x)
+	}
+	return p
+}
+
+// asStored turns what a shape says of the picture as it is seen into what it
+// means for the stored w×h one.
+func asStored(s file.Shape, w, h, o int) file.Shape {
+	back := o // most are their own inverse
+	switch o {
+	case 6:
+		back = 8
+	case 8:
+		back = 6
+	}
+	vw, vh := w, h
+	if o >= 5 {
+		vw, vh = h, w
+	}
+	if s.CropWidth > 0 {
+		r := image.Rect(s.CropX, s.CropY, s.CropX+s.CropWidth, s.CropY+max(s.CropHeight, 0)).Intersect(image.Rect(0, 0, vw, vh))
+		if r.Empty() { // nothing of the picture: all of it
+			s.CropWidth = 0
+		} else {
+			a, b := seen(r.Min, vw, vh, back), seen(r.Max.Sub(image.Pt(1, 1)), vw, vh, back)
+			r = image.Rectangle{a, b}.Canon()
+			s.CropX, s.CropY, s.CropWidth, s.CropHeight = r.Min.X, r.Min.Y, r.Dx()+1, r.Dy()+1
+		}
+	}
+	// The same for a direction, which is a position on an 11×11 board.
+	axis := seen(image.Pt(5+s.AxisX, 5+s.AxisY), 11, 11, back)
+	s.AxisX, s.AxisY = axis.X-5, axis.Y-5
+	return s
 }
