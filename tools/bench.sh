@@ -19,3 +19,4 @@ ulimit -n "$(ulimit -Hn)"
 "$bin" bench group --spawn --duration "${seconds}s"
 "$bin" bench group --spawn --duration "${seconds}s" --no-acknowledge
 "$bin" bench group --spawn --duration "${seconds}s" --super --groups 1 --members 10000 --online 2000 --rate 1
+"$bin" bench copies --spawn --duration "${seconds}s"

@@ -14,13 +14,14 @@ import (
 )
 
 type benchCmd struct {
-	Idle  benchIdleCmd  `cmd:"" help:"Memory of connections that do nothing but heartbeats."`
-	Login benchLoginCmd `cmd:"" help:"Logins per second and what they cost."`
-	P2P   benchP2PCmd   `cmd:"" name:"p2p" help:"One-to-one messages: latency, rate and cost; checks that each arrives once and in order."`
-	Group benchGroupCmd `cmd:"" help:"Team and super team messages: what a delivery costs and when it arrives."`
-	Files benchFilesCmd `cmd:"" help:"Uploads, downloads and thumbnails, each byte compared; beside another server if asked to."`
-	Fsync benchFsyncCmd `cmd:"" help:"How long the disk takes to sync."`
-	Env   benchEnvCmd   `cmd:"" help:"What this machine is, as a line of Markdown."`
+	Idle   benchIdleCmd   `cmd:"" help:"Memory of connections that do nothing but heartbeats."`
+	Login  benchLoginCmd  `cmd:"" help:"Logins per second and what they cost."`
+	P2P    benchP2PCmd    `cmd:"" name:"p2p" help:"One-to-one messages: latency, rate and cost; checks that each arrives once and in order."`
+	Group  benchGroupCmd  `cmd:"" help:"Team and super team messages: what a delivery costs and when it arrives."`
+	Copies benchCopiesCmd `cmd:"" help:"Event copies: how fast a backlog is drained, how far they lag behind messages."`
+	Files  benchFilesCmd  `cmd:"" help:"Uploads, downloads and thumbnails, each byte compared; beside another server if asked to."`
+	Fsync  benchFsyncCmd  `cmd:"" help:"How long the disk takes to sync."`
+	Env    benchEnvCmd    `cmd:"" help:"What this machine is, as a line of Markdown."`
 }
 
 // Help implements kong.HelpProvider.
@@ -186,6 +187,34 @@ func (c *benchGroupCmd) Run(ctx context.Context, out output) error {
 		cfg.Silent = !c.Acknowledge
 		return bench.Groups(ctx, cfg, bench.GroupConfig{Groups: c.Groups, Members: c.Members, Online: c.Online, Super: c.Super, Size: c.Size, Rate: c.Rate,
 			Window: c.Window, Duration: c.Duration, Warmup: c.Warmup, Concurrency: 50})
+	})
+}
+
+type benchCopiesCmd struct {
+	benchTarget `embed:""`
+	Pairs       int           `default:"100" placeholder:"N" help:"Senders, each with a receiver. Default: ${default}."`
+	Size        int           `default:"200" placeholder:"BYTES" help:"Length of a text. Default: ${default}."`
+	Backlog     int           `default:"20000" placeholder:"N" help:"Copies that wait before the app's server takes any; 0: no such row. Default: ${default}."`
+	Rate        float64       `default:"1000" placeholder:"N" help:"Messages a second of the other row. Default: ${default}."`
+	Duration    time.Duration `default:"20s" placeholder:"DURATION" help:"Of the other row; 0: no such row. Default: ${default}."`
+	Parallel    int           `default:"32" placeholder:"N" help:"Setting copy_concurrency of the app. Default: ${default}."`
+}
+
+// Run implements the command.
+func (c *benchCopiesCmd) Run(ctx context.Context, out output) error {
+	switch {
+	case c.Pairs < 1 || c.Pairs > 10000:
+		return errors.New("--pairs is from 1 to 10000")
+	case c.Size < 20 || c.Size > 5000:
+		return errors.New("--size is from 20 to 5000")
+	case c.Rate < 1 || c.Rate > 1e6 || c.Parallel < 1 || c.Parallel > 1000:
+		return errors.New("--rate is from 1 to 1000000, --parallel from 1 to 1000")
+	case c.Backlog < 0 || c.Backlog > 200000 || c.Duration < 0 || c.Duration > time.Hour || c.Backlog == 0 && c.Duration == 0:
+		return errors.New("--backlog is from 0 to 200000, --duration from 0 to 1h, and one of them is not 0")
+	}
+	return c.run(ctx, out, func(ctx context.Context, cfg bench.Config) (*bench.Report, error) {
+		return bench.Copies(ctx, cfg, bench.CopiesConfig{Pairs: c.Pairs, Size: c.Size, Backlog: c.Backlog, Rate: c.Rate, Duration: c.Duration,
+			Parallel: c.Parallel, Concurrency: 50})
 	})
 }
 

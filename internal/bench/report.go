@@ -33,9 +33,11 @@ func (r *Report) add(column, format string, args ...any) {
 // next begins a row.
 func (r *Report) next() { r.rows = append(r.rows, nil) }
 
+func latencyColumn(name string) string { return name + " p50 / p90 / p99 / p99.9 / max ms" }
+
 // latency appends the cells of a latency.
 func (r *Report) latency(name string, l Latency) {
-	r.add(name+" p50 / p90 / p99 / p99.9 / max ms", "%.1f / %.1f / %.1f / %.1f / %.1f", l.P50, l.P90, l.P99, l.P999, l.Max)
+	r.add(latencyColumn(name), "%.1f / %.1f / %.1f / %.1f / %.1f", l.P50, l.P90, l.P99, l.P999, l.Max)
 }
 
 func (r *Report) note(format string, args ...any) {

@@ -136,12 +136,13 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.start(ctx)
 }
 
-// SetApp sets a setting of the app with hongyan app set. The server takes it
+// SetApp sets settings of the app with hongyan app set. The server takes them
 // within a second, for which this waits.
-func (s *Server) SetApp(ctx context.Context, setting string) error {
-	out, err := exec.CommandContext(ctx, s.binary, "app", "set", "--data", s.Data(), "--key", s.Key, setting).CombinedOutput()
+func (s *Server) SetApp(ctx context.Context, settings ...string) error {
+	args := append([]string{"app", "set", "--data", s.Data(), "--key", s.Key}, settings...)
+	out, err := exec.CommandContext(ctx, s.binary, args...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("bench: app set %s: %w: %s", setting, err, bytes.TrimSpace(out))
+		return fmt.Errorf("bench: app set %s: %w: %s", strings.Join(settings, " "), err, bytes.TrimSpace(out))
 	}
 	return pauseFor(ctx, 1200*time.Millisecond)
 }
