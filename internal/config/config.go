@@ -42,6 +42,7 @@ type Config struct {
 	Peers         []string   // addresses of other nodes' routes
 	ClusterSecret obs.Secret // shared by the routes of all nodes
 	Blob          string     // s3 URL, empty: directory in Data
+	ThumbCache    int        // bytes, 0: none
 	CommitSync    CommitSync
 	Apps          []AppSpec
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -25,6 +26,7 @@ type files struct {
 	service *file.Service
 	handler *filegw.Handler
 	s3      *s3gw.Handler
+	thumbs  *thumb.Cache // nil when nothing is kept
 }
 
 // openFiles opens the blob store and builds the file service on it.
@@ -33,11 +35,21 @@ func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public strin
 	if err != nil {
 		return err
 	}
-	svc := file.New(file.Config{Store: s.store, Blobs: blobs, Apps: s.apps, Accounts: s.accounts, Clock: time.Now, Log: s.log,
+	var thumbs *thumb.Cache
+	serve := filegw.Config{Media: thumb.Studio{}, Log: s.log}
+	removed := func(string) {}
+	if s.cfg.ThumbCache > 0 {
+		if thumbs, err = thumb.OpenCache(s.cfg.Path("thumbs"), int64(s.cfg.ThumbCache), time.Now, s.log); err != nil {
+			return errors.Join(err, blobs.Close())
+		}
+		serve.Cache, removed = thumbs, thumbs.Drop
+	}
+	svc := file.New(file.Config{Removed: removed, Store: s.store, Blobs: blobs, Apps: s.apps, Accounts: s.accounts, Clock: time.Now, Log: s.log,
 		Key: keys.FileKey(), Sniff: thumb.Sniff, Host: public + "/" + file.Bucket})
 	s.health.AddCheck("blob store", blobs.Ping)
-	handler := filegw.New(filegw.Config{Files: svc, Media: thumb.Studio{}, Log: s.log})
-	s.files = files{blobs: blobs, service: svc, handler: handler,
+	serve.Files = svc
+	handler := filegw.New(serve)
+	s.files = files{blobs: blobs, service: svc, handler: handler, thumbs: thumbs,
 		s3: s3gw.New(s3gw.Config{Files: svc, Transfers: handler, Clock: time.Now, Log: s.log})}
 	return nil
 }
@@ -56,6 +68,9 @@ func newRoundTrip(registry *prometheus.Registry) func(time.Duration) {
 func (f files) compose(life *lifecycle.Manager) {
 	life.Add(lifecycle.Component{Name: "blob store", Stop: func(context.Context) error { return f.blobs.Close() }})
 	life.AddService("file clean-up", newLoop(f.service.Run), 0)
+	if f.thumbs != nil {
+		life.AddService("thumbnail cache", newLoop(f.thumbs.Run), 0)
+	}
 }
 
 // drain declares that transfers end before the listeners wait for them; it

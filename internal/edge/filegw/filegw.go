@@ -44,6 +44,7 @@ const (
 type Config struct {
 	Files *file.Service
 	Media file.Media
+	Cache Cache // of thumbnails; nil = none
 	Log   *slog.Logger
 }
 
@@ -55,7 +56,7 @@ type Handler struct {
 	uploads chan struct{} // capacity maxUploads
 	spools  chan struct{} // capacity maxSpools
 	renders chan struct{} // capacity maxRenders
-	cache   *cache
+	cache   Cache
 
 	life   context.Context // ends when transfers shall
 	finish context.CancelFunc
@@ -71,7 +72,10 @@ func New(c Config) *Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{files: c.Files, media: c.Media, log: c.Log, uploads: make(chan struct{}, maxUploads), spools: make(chan struct{}, maxSpools),
-		renders: make(chan struct{}, maxRenders), cache: newCache()}
+		renders: make(chan struct{}, maxRenders), cache: c.Cache}
+	if h.cache == nil {
+		h.cache = noCache{}
+	}
 	h.life, h.finish = context.WithCancel(context.Background())
 	return h
 }

@@ -11,10 +11,12 @@ import (
 	"image/png"
 	"io"
 	"io/fs"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,6 +45,7 @@ type bed struct {
 	app   *app.App
 
 	handler *filegw.Handler
+	thumbs  string
 }
 
 func newBed(t *testing.T, settings ...string) *bed {
@@ -71,9 +74,14 @@ func newBed(t *testing.T, settings ...string) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.files = file.New(file.Config{Store: b.store, Blobs: blobs, Apps: b.apps, Accounts: b.acc, Clock: b.clock.Now,
+	b.thumbs = t.TempDir()
+	cache, err := thumb.OpenCache(b.thumbs, 1<<20, b.clock.Now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.files = file.New(file.Config{Removed: cache.Drop, Store: b.store, Blobs: blobs, Apps: b.apps, Accounts: b.acc, Clock: b.clock.Now,
 		Key: hytest.Keys(t).FileKey(), Sniff: thumb.Sniff, Host: "files.example.com/nos"})
-	b.handler = filegw.New(filegw.Config{Files: b.files, Media: thumb.Studio{}})
+	b.handler = filegw.New(filegw.Config{Files: b.files, Media: thumb.Studio{}, Cache: cache})
 	srv := httptest.NewServer(b.handler)
 	t.Cleanup(srv.Close)
 	b.url = srv.URL
@@ -457,6 +465,39 @@ func TestPictures(t *testing.T) {
 		if a := b.do("GET", "/nos/"+text+"?"+query, nil, nil); a.status != want {
 			t.Errorf("%s of a text: %d", query, a.status)
 		}
+	}
+}
+
+// A thumbnail is made once, kept on the disk, and goes with its file.
+func TestThumbnailsAreKept(t *testing.T) {
+	b := newBed(t)
+	g := b.grant(file.Ask{ExpireSec: 86400})
+	if a := b.form("image/png", "x-nos-token="+g.Token, "@file="+picture(400, 200)); a.status != 200 {
+		t.Fatal(a.body)
+	}
+	kept := func() []string {
+		list, err := filepath.Glob(filepath.Join(b.thumbs, "*", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	get := func() answer { return b.do("GET", "/nos/"+g.Object+"?imageView&thumbnail=20x20", nil, nil) }
+	first := get()
+	if len(kept()) != 1 {
+		t.Fatalf("kept: %v", kept())
+	}
+	// What is on the disk is what is given.
+	mark := bytes.Repeat([]byte("x"), len(first.body))
+	if err := os.WriteFile(kept()[0], mark, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a := get(); a.body != string(mark) || a.head.Get("ETag") != first.head.Get("ETag") || a.head.Get("Content-Type") != "image/png" {
+		t.Errorf("made again: %v", a.head)
+	}
+	b.clock.Advance(25 * time.Hour)
+	if err := b.files.Clean(t.Context()); err != nil || len(kept()) != 0 {
+		t.Errorf("after the file's end: %v, %v", kept(), err)
 	}
 }
 

@@ -34,27 +34,24 @@ func (h *Handler) Content(w http.ResponseWriter, r *http.Request, modified time.
 	http.ServeContent(&unhurried{ResponseWriter: w, control: http.NewResponseController(w), life: h.life}, r, "", modified, content)
 }
 
-// Thumb is a smaller picture.
-type Thumb struct{ r *rendered }
+// Thumb is a smaller picture, or a picture of a film.
+type Thumb struct {
+	asked, kind string
+	content     []byte
+}
 
 // Type is its media type.
-func (t Thumb) Type() string { return t.r.kind }
+func (t Thumb) Type() string { return t.kind }
 
 // Len is its length in bytes.
-func (t Thumb) Len() int64 { return int64(len(t.r.content)) }
+func (t Thumb) Len() int64 { return int64(len(t.content)) }
 
 // Reader reads it.
-func (t Thumb) Reader() io.ReadSeeker { return bytes.NewReader(t.r.content) }
+func (t Thumb) Reader() io.ReadSeeker { return bytes.NewReader(t.content) }
 
 // Thumbnail makes a smaller picture, or takes one that was made before.
 func (h *Handler) Thumbnail(ctx context.Context, f *file.File, s file.Shape) (Thumb, error) {
-	key := fmt.Sprintf("%s %+v", f.Object, s)
-	t := h.cache.get(key)
-	if t == nil {
-		var err error
-		if t, err = h.render(ctx, key, f, s); err != nil {
-			return Thumb{}, err
-		}
-	}
-	return Thumb{t}, nil
+	return h.compute(ctx, f, fmt.Sprintf("%+v", s), func(ctx context.Context, in *file.Reader) ([]byte, string, error) {
+		return h.media.Render(ctx, in, s)
+	})
 }

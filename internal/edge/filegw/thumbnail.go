@@ -1,14 +1,13 @@
 package filegw
 
 import (
-	"container/list"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"hongyan/internal/im/file"
@@ -20,9 +19,6 @@ const (
 	// renderWait is how long a request waits for its turn before it gets the
 	// original.
 	renderWait = 10 * time.Second
-	// cacheBytes bounds the thumbnails in memory, cacheOne a single one.
-	cacheBytes = 32 << 20
-	cacheOne   = 1 << 20
 	// maxSide is the longest side of a box (docs/protocol/storage.md section 10).
 	maxSide = 4096
 )
@@ -110,52 +106,18 @@ func box(text string, s *file.Shape) bool {
 	return true
 }
 
-// rendered is a finished thumbnail.
-type rendered struct {
-	key, kind string
-	content   []byte
+// Cache keeps what was computed from files. Everything of an object is found by
+// its name, and with it by its app.
+type Cache interface {
+	Get(object, asked string) (content []byte, mediaType string, ok bool)
+	Put(object, asked, mediaType string, content []byte)
 }
 
-// cache keeps the thumbnails used last. Keys begin with the object's name, and
-// with it with the app.
-type cache struct {
-	mu    sync.Mutex // guards the rest
-	byKey map[string]*list.Element
-	order *list.List // of *rendered, newest first
-	bytes int
-}
+// noCache is a Cache that keeps nothing.
+type noCache struct{}
 
-func newCache() *cache { return &cache{byKey: map[string]*list.Element{}, order: list.New()} }
-
-func (c *cache) get(key string) *rendered {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.byKey[key]
-	if e == nil {
-		return nil
-	}
-	c.order.MoveToFront(e)
-	return e.Value.(*rendered)
-}
-
-func (c *cache) put(r *rendered) {
-	if len(r.content) > cacheOne {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.byKey[r.key] != nil {
-		return
-	}
-	c.byKey[r.key] = c.order.PushFront(r)
-	c.bytes += len(r.content)
-	for c.bytes > cacheBytes {
-		last := c.order.Back()
-		old := c.order.Remove(last).(*rendered)
-		delete(c.byKey, old.key)
-		c.bytes -= len(old.content)
-	}
-}
+func (noCache) Get(string, string) ([]byte, string, bool) { return nil, "", false }
+func (noCache) Put(string, string, string, []byte)        {}
 
 // thumbnail gives a smaller picture. What cannot be rendered is given as it is.
 func (h *Handler) thumbnail(ctx context.Context, w http.ResponseWriter, r *http.Request, f *file.File, q url.Values) error {
@@ -167,35 +129,44 @@ func (h *Handler) thumbnail(ctx context.Context, w http.ResponseWriter, r *http.
 	if err != nil {
 		return h.content(ctx, w, r, f, q)
 	}
-	hd := w.Header()
-	hd.Set("Content-Type", t.Type())
-	hd.Set("ETag", fmt.Sprintf(`"%s-%d%c%d-%v%d%s%d"`, f.MD5, s.Width, s.Fit, s.Height, s.Enlarge, s.Quality, s.Format, s.Rotate))
-	if q.Has("download") {
-		hd.Set("Content-Disposition", disposition(t.Type(), q))
-	}
-	h.Content(w, r, time.UnixMilli(f.CreatedMs), t.Reader())
+	h.give(w, r, f, t)
 	return nil
 }
 
-func (h *Handler) render(ctx context.Context, key string, f *file.File, s file.Shape) (*rendered, error) {
+// give answers with what was computed.
+func (h *Handler) give(w http.ResponseWriter, r *http.Request, f *file.File, t Thumb) {
+	hd := w.Header()
+	hd.Set("Content-Type", t.Type())
+	sum := sha256.Sum256([]byte(t.asked))
+	hd.Set("ETag", fmt.Sprintf(`"%s-%x"`, f.MD5, sum[:8]))
+	if q := r.URL.Query(); q.Has("download") {
+		hd.Set("Content-Disposition", disposition(t.Type(), q))
+	}
+	h.Content(w, r, time.UnixMilli(f.CreatedMs), t.Reader())
+}
+
+// compute makes what asked names from a file, or takes it from the cache.
+func (h *Handler) compute(ctx context.Context, f *file.File, asked string, do func(context.Context, *file.Reader) ([]byte, string, error)) (Thumb, error) {
+	if b, kind, ok := h.cache.Get(f.Object, asked); ok {
+		return Thumb{asked, kind, b}, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, renderWait)
 	defer cancel()
 	select {
 	case h.renders <- struct{}{}:
 		defer func() { <-h.renders }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return Thumb{}, ctx.Err()
 	}
-	if t := h.cache.get(key); t != nil { // made while this request waited
-		return t, nil
+	if b, kind, ok := h.cache.Get(f.Object, asked); ok { // made while this request waited
+		return Thumb{asked, kind, b}, nil
 	}
 	in := h.files.Open(ctx, f)
 	defer in.Close()
-	content, kind, err := h.media.Render(ctx, in, s)
+	b, kind, err := do(ctx, in)
 	if err != nil {
-		return nil, err
+		return Thumb{}, err
 	}
-	t := &rendered{key: key, kind: kind, content: content}
-	h.cache.put(t)
-	return t, nil
+	h.cache.Put(f.Object, asked, kind, b)
+	return Thumb{asked, kind, b}, nil
 }

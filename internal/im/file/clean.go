@@ -82,6 +82,9 @@ func (s *Service) remove(ctx context.Context, f *File, still func(*File) bool) (
 		return false, err
 	}
 	s.removeBlobs(ctx, gone)
+	if removed {
+		s.removed(f.Object)
+	}
 	return removed, nil
 }
 

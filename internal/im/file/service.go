@@ -21,6 +21,7 @@ type Config struct {
 	Log      *slog.Logger
 	Key      []byte                   // signs tokens; derived from the master key
 	Sniff    func(head []byte) string // media type of a content's first bytes; "" = not known
+	Removed  func(object string)      // hears of objects that are deleted here; nil = nobody
 	Host     string                   // HOST:PORT[/PATH] of downloads, as clients are told
 }
 
@@ -35,6 +36,7 @@ type Service struct {
 	key      []byte
 	sniff    func([]byte) string
 	host     string
+	removed  func(object string)
 
 	mu     sync.Mutex       // guards busy, owners
 	busy   map[string]*turn // objects being uploaded on this node
@@ -49,7 +51,10 @@ func New(c Config) *Service {
 	if c.Sniff == nil {
 		c.Sniff = func([]byte) string { return "" }
 	}
-	return &Service{store: c.Store, blobs: c.Blobs, apps: c.Apps, accounts: c.Accounts, clock: c.Clock, log: c.Log, key: c.Key,
+	if c.Removed == nil {
+		c.Removed = func(string) {}
+	}
+	return &Service{removed: c.Removed, store: c.Store, blobs: c.Blobs, apps: c.Apps, accounts: c.Accounts, clock: c.Clock, log: c.Log, key: c.Key,
 		sniff: c.Sniff, host: c.Host, busy: map[string]*turn{}, owners: map[string]int{}}
 }
 
