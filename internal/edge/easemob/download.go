@@ -3,6 +3,7 @@ package easemob
 import (
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -202,6 +203,14 @@ func (j *jsonRanges) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	return j.ResponseWriter.Write(b)
+}
+
+// ReadFrom implements io.ReaderFrom.
+func (j *jsonRanges) ReadFrom(r io.Reader) (int64, error) {
+	if j.refused {
+		return io.Copy(io.Discard, r)
+	}
+	return io.Copy(j.ResponseWriter, r)
 }
 
 // Unwrap is for http.ResponseController.

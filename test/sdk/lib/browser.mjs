@@ -4,6 +4,7 @@ import http from 'node:http';
 import { chromium } from 'playwright-core';
 import { awsPath, bundlePath, driverPath, KINDS } from './clients.mjs';
 
+const easemobPath = new URL('../node_modules/easemob-websdk/Easemob-chat.js', import.meta.url);
 const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -47,6 +48,12 @@ function page(req, res) {
   } else if (url.pathname === '/aws') {
     res.setHeader('Content-Type', 'text/javascript; charset=utf-8');
     fs.createReadStream(awsPath).pipe(res);
+  } else if (url.pathname === '/easemob') {
+    res.setHeader('Content-Type', 'text/html; charset=utf-8');
+    res.end('<!doctype html><title>easemob</title><script src="/easemob.js"></script>');
+  } else if (url.pathname === '/easemob.js') {
+    res.setHeader('Content-Type', 'text/javascript; charset=utf-8');
+    fs.createReadStream(easemobPath).pipe(res);
   } else if (url.pathname === '/driver') {
     res.setHeader('Content-Type', 'text/javascript; charset=utf-8');
     fs.createReadStream(driverPath).pipe(res);
@@ -74,6 +81,20 @@ export async function openPage(client) {
   await page.goto(`${origin}/page?sdk=${client.kind}&product=${client.product}${client.aws ? '&aws' : ''}`, { timeout: 15000 });
   await page.waitForFunction(() => typeof globalThis.__sdkRun === 'function' && typeof (globalThis.NIM ?? globalThis.QChat) === 'function', { timeout: 15000 });
   return { page, context, frameLog, pageErrors };
+}
+
+// A page with the Easemob SDK alone, on an origin of its own: what it asks the server for is cross-origin.
+export async function openEasemob() {
+  const { browser, origin } = await start();
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const calls = [];
+  const pageErrors = [];
+  page.on('pageerror', (e) => pageErrors.push(e));
+  page.on('request', (r) => calls.push({ method: r.method(), url: r.url(), headers: r.headers() }));
+  await page.goto(`${origin}/easemob`, { timeout: 15000 });
+  await page.waitForFunction(() => typeof globalThis.WebIM?.connection === 'function', { timeout: 15000 });
+  return { page, context, calls, pageErrors };
 }
 
 export async function closeBrowser() {
