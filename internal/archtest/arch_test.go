@@ -22,7 +22,7 @@ const maxLines = 800
 // domainOrder is the declared order of the domain's packages: each may import
 // the root and those before it (ARCHITECTURE.md section 1). A new package takes
 // its place here first.
-var domainOrder = []string{"app", "eventcopy", "account", "access", "notice", "friend", "presence", "device", "proxy", "subscription", "moderation", "message", "session", "team", "transfer", "signaling", "file", "chatroom", "qchat"}
+var domainOrder = []string{"app", "eventcopy", "account", "access", "notice", "friend", "presence", "device", "proxy", "translation", "subscription", "moderation", "message", "session", "team", "transfer", "signaling", "file", "chatroom", "qchat"}
 
 // owners says which packages alone may import a library, by prefix. Test support
 // that makes databases or plays a client is named with them.

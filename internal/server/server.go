@@ -33,6 +33,7 @@ import (
 	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
 	"hongyan/internal/im/team"
+	"hongyan/internal/im/translation"
 	"hongyan/internal/infra/bus"
 	"hongyan/internal/infra/cert"
 	"hongyan/internal/infra/hook"
@@ -179,7 +180,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	})
 	s.cluster.OnCame(s.subscriptions.Came)
 	s.changes = newChanges(s)
-	rest := nimapi.New(nimapi.Config{Friends: s.friends, Teams: s.teams, CustomNotices: s.customs, Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Bus: s.bus, Clock: clock, Log: log,
+	rest := nimapi.New(nimapi.Config{Friends: s.friends, Translations: translation.New(hooks), Teams: s.teams, CustomNotices: s.customs, Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Bus: s.bus, Clock: clock, Log: log,
 		Metrics: registry, TrustedIP: addr.ip, PublicURL: "https://" + public, Files: s.files.service})
 	s.web = newWeb(cfg, log, certs, router{
 		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest, files: s.files.handler, s3: s.files.s3,

@@ -2,11 +2,10 @@ package nimapi
 
 // Why endpoints are not served. The texts reach callers as `desc` of code 514.
 const (
-	noHistory     = "this history query is not available on this server"
-	noFiles       = "uploads through the server API are not available on this server"
-	noJobs        = "file jobs are not available on this server"
-	noRooms       = "chat rooms are not available on this server"
-	noTranslation = "no translation engine is attached to this server"
+	noHistory = "this history query is not available on this server"
+	noFiles   = "uploads through the server API are not available on this server"
+	noJobs    = "file jobs are not available on this server"
+	noRooms   = "chat rooms are not available on this server"
 )
 
 // actions returns the rows of all signed endpoints, in the order of
@@ -169,6 +168,6 @@ func (a *API) actions() []action {
 		{"signal/kick.action", form(a.signalKick)},
 		{"signal/ctrlRoom.action", form(a.ctrlRoom)},
 
-		{"translator/textMsg.action", unsupported(noTranslation)},
+		{"translator/textMsg.action", form(a.translateText)},
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
 	"hongyan/internal/im/team"
+	"hongyan/internal/im/translation"
 )
 
 const (
@@ -55,6 +56,7 @@ type Config struct {
 	Subscriptions *subscription.Service
 	Signaling     *signaling.Service
 	Teams         *team.Service
+	Translations  *translation.Service
 
 	Bus       im.Publisher
 	Clock     im.Clock

@@ -33,7 +33,9 @@ import (
 	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
 	"hongyan/internal/im/team"
+	"hongyan/internal/im/translation"
 	"hongyan/internal/infra/bus"
+	"hongyan/internal/infra/hook"
 	"hongyan/internal/infra/sqlstore"
 )
 
@@ -90,8 +92,11 @@ func newNode(t *testing.T) *node {
 	if _, err := n.apps.Ensure(ctx, appKey, appSecret, "", ""); err != nil {
 		t.Fatal(err)
 	}
+	hooks := hook.New(hook.Config{AllowPrivate: true, Clock: clock, Log: log, Metrics: prometheus.NewRegistry()})
+	t.Cleanup(hooks.Close)
 	n.api = nimapi.New(nimapi.Config{
-		Friends: n.friends, CustomNotices: notice.NewSender(notices, n.accounts, n.friends, n.teams.ForNotices()), Teams: n.teams,
+		Translations: translation.New(hooks),
+		Friends:      n.friends, CustomNotices: notice.NewSender(notices, n.accounts, n.friends, n.teams.ForNotices()), Teams: n.teams,
 		Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Subscriptions: subscriptions, Signaling: n.signaling, Bus: b, Clock: clock,
 		Log: log, Metrics: n.metrics, PublicURL: "https://im.example.com:7443",
 	})

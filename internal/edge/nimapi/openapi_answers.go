@@ -128,6 +128,7 @@ func answers() map[string][]answerField {
 		"signal/cancelInvite": one("data", struct{}{}),
 		"signal/kick":         one("data", struct{}{}),
 		"signal/ctrlRoom":     one("data", struct{}{}),
+		"translator/textMsg":  one("data", translated{}),
 
 		"health/liveness":       nothing,
 		ownPath + "proxyNotify": accids,

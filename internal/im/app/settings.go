@@ -106,6 +106,9 @@ type Settings struct {
 	ProxyTimeout     int64             // ms
 	ProxyAnswerLimit int64             // bytes
 
+	TranslateURL     string // of the provider of translations
+	TranslateTimeout int64  // ms
+
 	RecallWindow int64
 }
 
@@ -256,6 +259,9 @@ func settingTable() []Setting {
 		{"signaling", "true", "true, false", "signaling of calls; 403 when off", flag(func(s *Settings) *bool { return &s.Signaling })},
 		{"signaling_offline_days", "7", "days", "how long an unacknowledged signaling event waits", num(func(s *Settings) *int64 { return &s.SignalingOfflineDays }, 1, 365)},
 		{"signaling_offline_max", "100", "events", "newest signaling events that wait for one account", num(func(s *Settings) *int64 { return &s.SignalingOfflineMax }, 1, 1000)},
+
+		{"translate_url", "", "URL", "provider of translations for translator/textMsg; without one the call is 403", link(func(s *Settings) *string { return &s.TranslateURL })},
+		{"translate_timeout", "5000", "ms", "how long it may take", num(func(s *Settings) *int64 { return &s.TranslateTimeout }, 10, 9000)},
 
 		{"proxy_url_default", "", "URL", "where pass-through requests without a zone go; their path is appended", link(func(s *Settings) *string { return &s.ProxyURL })},
 		{"proxy_zones", "", "list", "pass-through with a zone: NAME=URL,...", zones},

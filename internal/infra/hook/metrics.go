@@ -12,6 +12,9 @@ import (
 type hookMetrics struct {
 	calls   *prometheus.CounterVec
 	seconds *prometheus.HistogramVec
+
+	translations       *prometheus.CounterVec
+	translationSeconds prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) *hookMetrics {
@@ -26,6 +29,15 @@ func newMetrics(reg prometheus.Registerer) *hookMetrics {
 			Help:    "Time an app's server took to decide.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2, 5},
 		}, []string{"event"}),
+		translations: f.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "hongyan", Subsystem: "translation", Name: "calls_total",
+			Help: "Requests for a translation by app and result.",
+		}, []string{"app", "result"}),
+		translationSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "hongyan", Subsystem: "translation", Name: "seconds",
+			Help:    "Time a provider took to translate.",
+			Buckets: []float64{.05, .1, .25, .5, 1, 2, 5, 10},
+		}),
 	}
 }
 
