@@ -34,6 +34,13 @@ func TeamKey(tid int64) ConvKey { return ConvKey("t|" + strconv.FormatInt(tid, 1
 // SuperTeamKey returns the key of a super team's conversation.
 func SuperTeamKey(tid int64) ConvKey { return ConvKey("s|" + strconv.FormatInt(tid, 10)) }
 
+// QChatKey returns the key of a QChat server: its members hear of what happens in
+// its channels.
+func QChatKey(server int64) ConvKey { return ConvKey("q|" + strconv.FormatInt(server, 10)) }
+
+// IsQChat says whether k names a QChat server.
+func (k ConvKey) IsQChat() bool { return strings.HasPrefix(string(k), "q|") }
+
 // Scene tells which kind of conversation k names.
 func (k ConvKey) Scene() Scene {
 	switch {

@@ -41,6 +41,7 @@ const (
 	EventSubscriptionBase EventKind = 80
 	EventSignalingBase    EventKind = 90
 	EventProxyBase        EventKind = 110
+	EventQChatBase        EventKind = 130
 )
 
 // Publisher sends events to every node, this one included. It never blocks for

@@ -29,6 +29,7 @@ import (
 	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
 	"hongyan/internal/im/proxy"
+	"hongyan/internal/im/qchat"
 	"hongyan/internal/im/session"
 	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
@@ -161,7 +162,8 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	addr := clientAddr{cfg}
 	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Teams: s.teams, Notices: s.notices, CustomNotices: s.customs, Directory: dir, Bus: s.bus,
 		Operations: hooks, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: device.New(s.store, clock), Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service, RoundTrip: newRoundTrip(registry)})
-	qchat := qchatgw.New(qchatgw.Config{Apps: s.apps, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Node: node, Files: s.files.service})
+	chat := qchat.New(qchat.Config{Store: s.store, Accounts: s.accounts, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
+	circles := qchatgw.New(qchatgw.Config{Apps: s.apps, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Node: node, Files: s.files.service, Chat: chat})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
 	many := cfg.Cluster != "" || cfg.Bus != ""
 	var missed func(context.Context, im.Event, int64, int64) ([]im.Event, error)
@@ -171,7 +173,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.gateway = gateway.New(gateway.Config{Missed: missed, Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
 		ClientAddr: addr.of, MaxFrame: cfg.Gateway.MaxFrameBytes, LoginTimeout: cfg.Gateway.LoginTimeout,
 		PacketRate: cfg.Gateway.PacketRate, PacketBurst: cfg.Gateway.PacketBurst, MaxConnections: cfg.Gateway.MaxConnections,
-		SendQueue: cfg.Gateway.SendQueueBytes, AllowConnect: connect.Allow}, nim, qchat, chatroomgw.New())
+		SendQueue: cfg.Gateway.SendQueueBytes, AllowConnect: connect.Allow}, nim, circles, chatroomgw.New())
 	s.cluster = presence.NewCluster(dir, s.bus, clock, many, func(d *presence.Device) {
 		s.gateway.Handle(im.Event{Kind: im.EventDeviceDown, App: d.App, To: d.Accid, Body: d.Encode()})
 		lost := *d

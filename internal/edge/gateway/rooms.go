@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/presence"
 	"hongyan/internal/im/team"
 )
 
@@ -189,16 +190,18 @@ func (g *Gateway) roomChanged(ev im.Event) {
 		g.log.Error("room event", "err", err)
 		return
 	}
-	for _, accid := range change.Joined {
-		for _, s := range g.hub.of(ev.App, accid) {
-			s.moveRoom(ev.Conv, true)
+	move := func(accids []string, in bool) {
+		for _, accid := range accids {
+			for _, s := range g.hub.of(ev.App, accid) {
+				// QChat's servers are for its connections, teams for the others.
+				if ev.Conv.IsQChat() == (s.login.Load().Device.Product == presence.ProductQChat) {
+					s.moveRoom(ev.Conv, in)
+				}
+			}
 		}
 	}
-	for _, accid := range change.Left {
-		for _, s := range g.hub.of(ev.App, accid) {
-			s.moveRoom(ev.Conv, false)
-		}
-	}
+	move(change.Joined, true)
+	move(change.Left, false)
 	if change.All {
 		for _, s := range g.rooms.of(ev.App, ev.Conv) {
 			s.moveRoom(ev.Conv, false)

@@ -24,6 +24,9 @@ const (
 	ClientHarmony = 65
 )
 
+// ProductQChat is the Product of QChat's devices.
+const ProductQChat = "qchat"
+
 // Device is one logged-in connection.
 type Device struct {
 	App          string `json:"app"`

@@ -164,20 +164,20 @@ func (s *Service) published(app string, conv im.ConvKey, c *Change) {
 	s.gate.drop(app, conv)
 	for _, st := range c.Steps {
 		if len(st.Joined) > 0 {
-			s.c.Bus.Publish(im.Event{Kind: EventRoom, App: app, Conv: conv, Body: Room{Joined: accids(st.Joined)}.encode()})
+			s.c.Bus.Publish(im.Event{Kind: EventRoom, App: app, Conv: conv, Body: Room{Joined: accids(st.Joined)}.Encode()})
 		}
 		if st.Msg != nil {
 			s.c.Messages.Committed(st.Msg)
 		}
 		if len(st.Left) > 0 || st.Dismissed {
-			s.c.Bus.Publish(im.Event{Kind: EventRoom, App: app, Conv: conv, Body: Room{Left: accids(st.Left), All: st.Dismissed}.encode()})
+			s.c.Bus.Publish(im.Event{Kind: EventRoom, App: app, Conv: conv, Body: Room{Left: accids(st.Left), All: st.Dismissed}.Encode()})
 		}
 	}
 	if len(c.Notices) > 0 {
 		s.c.Notices.Publish(c.Notices...)
 	}
 	// Always last: other nodes forget what they know of the team.
-	s.c.Bus.Publish(im.Event{Kind: EventRoom, App: app, Conv: conv, Body: Room{}.encode()})
+	s.c.Bus.Publish(im.Event{Kind: EventRoom, App: app, Conv: conv, Body: Room{}.Encode()})
 }
 
 func accids(members []*Member) []string {
@@ -335,7 +335,8 @@ type Room struct {
 	All          bool     `json:",omitempty"` // everyone leaves
 }
 
-func (r Room) encode() []byte { return mustJSON(r) }
+// Encode packs r for the bus.
+func (r Room) Encode() []byte { return mustJSON(r) }
 
 // DecodeRoom reads the body of EventRoom.
 func DecodeRoom(b []byte) (r Room, err error) { return r, json.Unmarshal(b, &r) }

@@ -55,9 +55,10 @@ async function setUp(ctx) {
   await ready;
 }
 
-for (const size of [10, 12_000_001]) {
+// One request, and parts.
+for (const [size, kind] of [[10, 'browser-0.15.0'], [12_000_001, 'browser-0.17.2']]) {
   scenario(`QChat uploads ${size} bytes by the S3 way`, {
-    kinds: BROWSERS, proves: ['qchat/cmd/qchatLogin', 'qchat/cmd/qchatSync', 'qchat/cmd/getMixStorePolicy', 'qchat/cmd/getMixStoreToken'],
+    kinds: [kind], proves: ['qchat/cmd/qchatLogin', 'qchat/cmd/qchatSync', 'qchat/cmd/getMixStorePolicy', 'qchat/cmd/getMixStoreToken'],
   }, async (ctx) => {
     await setUp(ctx);
     const a = await ctx.account('alice');
@@ -73,3 +74,93 @@ for (const size of [10, 12_000_001]) {
     assert.equal(md5(Buffer.from(await part.arrayBuffer())), md5(madeBytes(size).subarray(size - 5)));
   });
 }
+
+// A picture of one grey dot.
+const dot = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==';
+const picture = { $fn: `new File([Uint8Array.from(atob(${JSON.stringify(dot)}), (c) => c.charCodeAt(0))], 'a.png', {type: 'image/png'})` };
+
+// alice's server with one channel, and bob in it.
+async function circle(alice, bob) {
+  const made = await alice.call('qchatServer.createServer', { name: 'srv' });
+  const channel = await alice.call('qchatChannel.createChannel', { serverId: made.serverId, name: 'general', type: 'message' });
+  await bob.call('qchatServer.applyServerJoin', { serverId: made.serverId, ps: 'hello' });
+  return { serverId: made.serverId, channelId: channel.channelId };
+}
+
+scenario('QChat uploads a picture by the S3 way and sends it', {
+  kinds: BROWSERS,
+  proves: ['qchat/cmd/qchatCreateServer', 'qchat/cmd/qchatCreateChannel', 'qchat/cmd/qchatApplyServerJoin', 'qchat/cmd/qchatSendMsg', 'qchat/cmd/qchatOnMsg',
+    'qchat/cmd/qchatGetHistoryMsg', 'qchat/cmd/qchatGetUnreadInfo', 'qchat/cmd/getGrayscaleConfig', 'qchat/cmd/getNosCdnHost', 'qchat/cmd/heartbeat', 'qchat/event/message', 'qchat/event/logined', 'qchat/event/syncdone'],
+}, async (ctx) => {
+  await setUp(ctx);
+  const [a, b] = await Promise.all([ctx.account('alice'), ctx.account('bob')]);
+  const alice = await ctx.login(a, { product: 'qchat', aws: true, other: storage(`https://${host()}`) });
+  const bob = await ctx.login(b, { product: 'qchat', kind: 'uni-0.17.2' });
+  await bob.event('logined');
+  await bob.event('syncdone');
+  const where = await circle(alice, bob);
+  const sent = await alice.call('qchatMsg.sendMessage', { ...where, type: 'image', file: picture });
+  const got = await bob.event('message');
+  assert.equal(got.type, 'image');
+  assert.equal(got.msgIdServer, sent.msgIdServer);
+  assert.equal(got.attach.url, sent.attach.url);
+  assert.ok(Buffer.from(await (await download(got.attach.url)).arrayBuffer()).equals(Buffer.from(dot, 'base64')), 'the bytes');
+  await eventually(async () => bob.packets('<-', '24-27').some((p) => p.code === 200), { what: 'the unread count' });
+  const [old] = await bob.call('qchatMsg.getHistoryMessage', { ...where, limit: 10 });
+  assert.equal(old.msgIdServer, sent.msgIdServer);
+  assert.equal(old.attach.url, sent.attach.url);
+});
+
+// Nobody listens there: aws-sdk gives up, the SDK asks for a token of the other provider and stays with it for a while.
+scenario('where the S3 way fails the other one follows', { kinds: ['browser-0.17.2'], proves: ['qchat/cmd/getMixStoreToken'] }, async (ctx) => {
+  await setUp(ctx);
+  const alice = await ctx.login(await ctx.account('alice'), { product: 'qchat', aws: true, other: storage('https://127.0.0.1:1') });
+  for (const providers of [[2, 1], [2, 1, 1]]) {
+    const file = await alice.call('cloudStorage.uploadFile', { type: 'file', file: madeFile(1000, 'report.bin', 'application/octet-stream') });
+    assert.deepEqual(alice.packets('->', '6-29').map((p) => p.body[0]['0']), providers);
+    assert.ok(Buffer.from(await (await download(file.url)).arrayBuffer()).equals(madeBytes(1000)), 'the bytes');
+  }
+});
+
+scenario('NIM uploads a picture by the S3 way and sends it', {
+  kinds: ['browser-0.17.2'], proves: ['nim/cmd/getMixStorePolicy', 'nim/cmd/getMixStoreToken', 'nim/cmd/sendMsg'],
+}, async (ctx) => {
+  await setUp(ctx);
+  const [a, b] = await Promise.all([ctx.account('alice'), ctx.account('bob')]);
+  const alice = await ctx.login(a, { aws: true, other: storage(`https://${host()}`) });
+  const bob = await ctx.login(b, { kind: ctx.otherKind });
+  await alice.call('msg.sendImageMsg', { scene: 'p2p', to: b.accid, file: picture });
+  const { attach } = await bob.event('msg');
+  assert.deepEqual(alice.packets('->', '6-29').map((p) => p.body[0]['0']), [2]);
+  assert.ok(Buffer.from(await (await download(attach.url)).arrayBuffer()).equals(Buffer.from(dot, 'base64')), 'the bytes');
+});
+
+scenario('QChat devices of an account: told of, kicked, logged out, read marks', {
+  kinds: ['uni-0.17.2'],
+  proves: ['qchat/cmd/qchatKick', 'qchat/cmd/qchatBeKicked', 'qchat/cmd/qchatMultiSpotLogin', 'qchat/cmd/qchatExit', 'qchat/cmd/qchatMarkMessageRead',
+    'qchat/cmd/qchatMultiSyncMessageRead', 'qchat/cmd/qchatGetServers', 'qchat/cmd/qchatGetChannels', 'qchat/event/kicked', 'qchat/event/multiSpotLogin',
+    'qchat/event/unreadInfo'],
+}, async (ctx) => {
+  const [a, b] = await Promise.all([ctx.account('alice'), ctx.account('bob')]);
+  const alice = await ctx.login(a, { product: 'qchat' });
+  const one = await ctx.login(b, { product: 'qchat' });
+  const two = await ctx.login(b, { product: 'qchat' });
+  const [told] = await one.event('multiSpotLogin');
+  assert.equal(told.online, true);
+  const where = await circle(alice, one);
+  const [srv] = await two.call('qchatServer.getServers', { serverIds: [where.serverId] });
+  assert.deepEqual([srv.name, srv.memberNumber, srv.channelNumber], ['srv', 2, 1]);
+  const [channel] = await two.call('qchatChannel.getChannels', { channelIds: [where.channelId] });
+  assert.deepEqual([channel.name, channel.serverId], ['general', where.serverId]);
+  const sent = await alice.call('qchatMsg.sendMessage', { ...where, type: 'text', body: 'hello' });
+  for (const bob of [one, two]) assert.equal((await bob.event('message')).body, 'hello');
+  await one.event('unreadInfo', (u) => u.unreadCount === 1);
+  await two.event('unreadInfo', (u) => u.unreadCount === 1);
+  await one.call('qchatMsg.markMessageRead', { ...where, time: sent.time });
+  await two.event('unreadInfo', (u) => u.unreadCount === 0);
+  assert.deepEqual(await one.call('qchatAuth.kick', { deviceIds: [told.deviceId] }), [told.deviceId]);
+  assert.equal((await two.event('kicked')).reason, 'otherPlatformKick');
+  await one.event('multiSpotLogin', ([d]) => d.online === false);
+  await one.call('logout');
+  assert.equal(one.packets('<-', '24-4')[0].code, 200);
+});

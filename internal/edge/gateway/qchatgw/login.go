@@ -104,8 +104,15 @@ func (p *Product) exit(_ context.Context, s *gateway.Session, _ *gateway.None) (
 	return nil, nil
 }
 
-// sync is 24-19 (section 4.3). Nothing is stored that would have to be synced.
-func (p *Product) sync(context.Context, *gateway.Session, *qchatwire.QchatSyncRequest) (*qchatwire.QchatSyncResponse, error) {
+// sync is 24-19 (section 4.3): from now on the connection gets the messages of its
+// servers. Nothing is stored that would have to be synced.
+func (p *Product) sync(ctx context.Context, s *gateway.Session, _ *qchatwire.QchatSyncRequest) (*qchatwire.QchatSyncResponse, error) {
+	if p.c.Chat != nil {
+		err := s.EnterRooms(ctx, func(ctx context.Context) ([]im.ConvKey, error) { return p.c.Chat.Rooms(ctx, s.App().Key, s.Accid()) })
+		if err != nil {
+			return nil, err
+		}
+	}
 	return &qchatwire.QchatSyncResponse{Timetag: p.c.Clock.NowMs()}, nil
 }
 

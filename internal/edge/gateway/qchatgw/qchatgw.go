@@ -17,10 +17,11 @@ import (
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/file"
 	"hongyan/internal/im/presence"
+	"hongyan/internal/im/qchat"
 )
 
 // Name is the product's name in dispatch tables, and of its devices.
-const Name = "qchat"
+const Name = presence.ProductQChat
 
 // Config is what the handlers call.
 type Config struct {
@@ -31,7 +32,8 @@ type Config struct {
 	Clock     im.Clock
 	Log       *slog.Logger
 	Node      int
-	Files     *file.Service // nil = files are not served
+	Files     *file.Service  // nil = files are not served
+	Chat      *qchat.Service // nil = servers and channels are not served
 }
 
 // Product implements gateway.Product.
@@ -52,7 +54,7 @@ func (p *Product) Rows() []gateway.Row {
 		gateway.Handle(qchatwire.QchatKick, p.kick),
 		gateway.Handle(qchatwire.QchatSync, p.sync),
 	}
-	rows = append(rows, p.fileRows()...)
+	rows = append(append(rows, p.fileRows()...), p.chatRows()...)
 	return gateway.Complete(rows, qchatwire.Commands(), func(c wire.Command) string { return c.Service + " of qchat is not served yet" })
 }
 
@@ -65,6 +67,10 @@ func (p *Product) Event(ev im.Event, sessions []*gateway.Session) {
 		p.onDeviceDown(ev, sessions)
 	case im.EventKick:
 		p.onKick(ev, sessions)
+	case qchat.EventMessage:
+		p.onMessage(ev, sessions)
+	case qchat.EventRead:
+		p.onRead(ev, sessions)
 	}
 }
 
