@@ -35,14 +35,15 @@ type bed struct {
 	rest [2]*bench.REST
 }
 
-func newBed(t *testing.T) *bed {
+// newBed starts the nodes, with further flags of serve.
+func newBed(t *testing.T, args ...string) *bed {
 	t.Helper()
 	hytest.NoLeaks(t)
 	db := hytest.Postgres(t)
 	b := &bed{t: t}
 	routes := [2]string{proc.Free(t), proc.Free(t)}
 	for i := range b.n {
-		b.n[i] = proc.New(t, "--db", db, "--cluster", routes[i], "--peer", routes[1-i], "--cluster-secret", "a-secret-of-both-nodes")
+		b.n[i] = proc.New(t, append([]string{"--db", db, "--cluster", routes[i], "--peer", routes[1-i], "--cluster-secret", "a-secret-of-both-nodes"}, args...)...)
 	}
 	b.n[0].Start()
 	// Secrets are sealed with one master key, the same on every node.
