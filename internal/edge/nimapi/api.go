@@ -170,8 +170,11 @@ func (a *API) call(w http.ResponseWriter, r *http.Request, row *row, c *Call) (R
 	if c.App, err = a.authenticate(r); err != nil {
 		return nil, err
 	}
-	if !a.limits.allow(c.App.Key, row.limit, &c.App.Settings) {
+	if ok, blocks := a.limits.allow(c.App.Key, row.limit, &c.App.Settings); !ok {
 		a.metrics.limited.WithLabelValues(row.path).Inc()
+		if blocks {
+			a.metrics.blocks.WithLabelValues(c.App.Key, row.limit.name()).Inc()
+		}
 		return nil, im.Errorf(im.CodeTooFrequent, "frequency limit exceeded")
 	}
 	var values Values

@@ -150,6 +150,7 @@ func TestRateAndRequestID(t *testing.T) {
 	for _, want := range []string{
 		`hongyan_rest_limited_total{/nimserver/team/query.action} 1`,
 		`hongyan_rest_requests_total{416 /nimserver/team/query.action} 1`,
+		`hongyan_rest_blocks_total{app1 team/*} 1`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("metrics lack %s:\n%s", want, text)

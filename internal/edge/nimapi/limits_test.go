@@ -17,7 +17,7 @@ func TestLimiter(t *testing.T) {
 		lim := limit{bucket: "a"}
 		take := func(n int) (allowed int) {
 			for range n {
-				if l.allow("app", lim, set) {
+				if ok, _ := l.allow("app", lim, set); ok {
 					allowed++
 				}
 			}
@@ -33,7 +33,9 @@ func TestLimiter(t *testing.T) {
 		time.Sleep(time.Second)
 		check("a second later", take(3), 3)
 		check("one too many", take(1), 0)
-		if !l.allow("app", limit{bucket: "b"}, set) || !l.allow("other", lim, set) {
+		other, _ := l.allow("app", limit{bucket: "b"}, set)
+		elsewhere, _ := l.allow("other", lim, set)
+		if !other || !elsewhere {
 			t.Error("another bucket or app is blocked too")
 		}
 		time.Sleep(9 * time.Second)
@@ -48,19 +50,64 @@ func TestLimiter(t *testing.T) {
 
 		minute := limitOf("msg/sendBatchMsg.action")
 		for i := range 121 {
-			if got := l.allow("app", minute, set); got != (i < 120) {
-				t.Fatalf("batch call %d: %v", i, got)
+			if got, blocks := l.allow("app", minute, set); got != (i < 120) || blocks == got {
+				t.Fatalf("batch call %d: %v, block %v", i, got, blocks)
 			}
 		}
 		time.Sleep(59 * time.Second)
-		if l.allow("app", minute, set) {
-			t.Error("batch block ended early")
+		if ok, blocks := l.allow("app", minute, set); ok || blocks {
+			t.Error("batch block ended early, or began anew")
 		}
 		time.Sleep(time.Second)
-		if !l.allow("app", minute, set) {
+		if ok, _ := l.allow("app", minute, set); !ok {
 			t.Error("batch block did not end")
 		}
 	})
+}
+
+// TestOwnLimits: rest_limits goes before the documented figures, per endpoint and
+// for the counters that endpoints share.
+func TestOwnLimits(t *testing.T) {
+	now := time.UnixMilli(1e12)
+	set, err := app.ParseSettings(map[string]string{
+		"rest_limits": "msg/sendMsg=2/60/0, msg/sendBatchMsg=0/1/0,team/*=3/1/10,superteam/*=1/1/1,superteam/sendMsg=4/1/1",
+		"rest_rate":   "5",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path          string
+		calls, blocks int // of ten calls: how many are allowed, how often a block begins
+	}{
+		{"msg/sendMsg.action", 2, 0},
+		{"msg/sendBatchMsg.action", 10, 0},
+		{"msg/recall.action", 5, 1},
+		{"team/create.action", 3, 1},
+		{"superteam/create.action", 1, 1},
+		{"superteam/sendMsg.action", 4, 1},
+	} {
+		l := newLimiter(func() time.Time { return now })
+		calls, blocks := 0, 0
+		for range 10 {
+			ok, block := l.allow("app", limitOf(c.path), &set)
+			if ok {
+				calls++
+			}
+			if block {
+				blocks++
+			}
+		}
+		if calls != c.calls || blocks != c.blocks {
+			t.Errorf("%s: %d allowed, %d blocks", c.path, calls, blocks)
+		}
+	}
+	l := newLimiter(func() time.Time { return now })
+	for i, path := range []string{"team/create.action", "team/query.action", "team/add.action", "team/kick.action"} {
+		if ok, _ := l.allow("app", limitOf(path), &set); ok != (i < 3) {
+			t.Errorf("%s: %v", path, ok)
+		}
+	}
 }
 
 // TestLimiterClockBack: a clock that is set back does not prolong a block.
@@ -70,11 +117,11 @@ func TestLimiterClockBack(t *testing.T) {
 	set := &app.Settings{RESTRate: 1, RESTBlock: 10}
 	lim := limit{bucket: "a"}
 	l.allow("app", lim, set)
-	if l.allow("app", lim, set) {
+	if ok, _ := l.allow("app", lim, set); ok {
 		t.Fatal("not limited")
 	}
 	now = now.Add(-time.Hour)
-	if !l.allow("app", lim, set) {
+	if ok, _ := l.allow("app", lim, set); !ok {
 		t.Error("blocked for an hour")
 	}
 }

@@ -9,10 +9,11 @@ import (
 )
 
 // apiMetrics are what an operator sees of the server API. Labels come from the
-// route table and the code table, never from a caller.
+// route table, the code table and the apps, never from a caller.
 type apiMetrics struct {
 	requests *prometheus.CounterVec
 	limited  *prometheus.CounterVec
+	blocks   *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
 
@@ -27,6 +28,10 @@ func newMetrics(reg prometheus.Registerer) *apiMetrics {
 			Namespace: "hongyan", Subsystem: "rest", Name: "limited_total",
 			Help: "REST calls refused because an app called an endpoint too often.",
 		}, []string{"endpoint"}),
+		blocks: f.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "hongyan", Subsystem: "rest", Name: "blocks_total",
+			Help: "Blocks of an endpoint, or a group of them, that began because an app called it too often.",
+		}, []string{"app", "limit"}),
 		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "hongyan", Subsystem: "rest", Name: "seconds",
 			Help:    "Time from the headers of a REST call to its answer.",

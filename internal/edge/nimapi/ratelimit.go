@@ -10,7 +10,8 @@ import (
 )
 
 // limit says how often a bucket may be called by one app. A zero count means
-// the app's settings rest_rate (per second) and rest_block decide.
+// the app's settings rest_rate (per second) and rest_block decide; rest_limits
+// goes before both.
 type limit struct {
 	bucket string // endpoints with the same bucket share one counter
 	count  int64
@@ -49,6 +50,30 @@ func limitOf(path string) limit {
 	return limit{bucket: path}
 }
 
+// name is what rest_limits calls the bucket.
+func (l limit) name() string {
+	switch l.bucket {
+	case teamBucket:
+		return "team/*"
+	case superTeamBucket:
+		return "superteam/*"
+	}
+	return strings.TrimSuffix(l.bucket, ".action")
+}
+
+// of returns the limit as the app has it; free says that there is none.
+func (l limit) of(set *app.Settings) (_ limit, free bool) {
+	own, ok := set.RESTLimits[l.name()]
+	switch {
+	case ok:
+		l.count, l.window, l.block = own.Count, time.Duration(own.Seconds)*time.Second, time.Duration(own.Block)*time.Second
+		return l, own.Count == 0
+	case l.count == 0:
+		l.count, l.window, l.block = set.RESTRate, time.Second, time.Duration(set.RESTBlock)*time.Second
+	}
+	return l, false
+}
+
 // limiter counts calls per app and bucket, on this node. Its memory is bounded
 // by the number of apps times the number of buckets: only signed calls to known
 // endpoints are counted.
@@ -71,11 +96,13 @@ func newLimiter(clock im.Clock) *limiter {
 	return &limiter{clock: clock, windows: map[windowKey]*window{}}
 }
 
-// allow counts one call and says whether it may go on. The call that exceeds
-// the limit blocks the bucket; calls during the block do not extend it.
-func (l *limiter) allow(appKey string, lim limit, set *app.Settings) bool {
-	if lim.count == 0 {
-		lim.count, lim.window, lim.block = set.RESTRate, time.Second, time.Duration(set.RESTBlock)*time.Second
+// allow counts one call and says whether it may go on, and if not, whether a
+// block begins with it. The call that exceeds the limit blocks the bucket; calls
+// during the block do not extend it.
+func (l *limiter) allow(appKey string, lim limit, set *app.Settings) (ok, blocks bool) {
+	lim, free := lim.of(set)
+	if free {
+		return true, false
 	}
 	now := l.clock.NowMs()
 	l.mu.Lock()
@@ -88,17 +115,17 @@ func (l *limiter) allow(appKey string, lim limit, set *app.Settings) bool {
 	}
 	// The second condition ends a block that a stepped-back clock would prolong.
 	if now < w.blockedUntil && w.blockedUntil-now <= lim.block.Milliseconds() {
-		return false
+		return false, false
 	}
 	if now < w.start || now-w.start >= lim.window.Milliseconds() || w.blockedUntil != 0 {
 		*w = window{start: now}
 	}
 	if w.calls < lim.count {
 		w.calls++
-		return true
+		return true, false
 	}
 	if lim.block > 0 {
 		w.blockedUntil = now + lim.block.Milliseconds()
 	}
-	return false
+	return false, lim.block > 0
 }

@@ -72,8 +72,9 @@ type Settings struct {
 	HistoryPage       int64
 	MessageKeepDays   int64 // 0 = for ever
 
-	RESTRate     int64 // calls per second and endpoint
-	RESTBlock    int64 // seconds
+	RESTRate     int64                // calls per second and endpoint
+	RESTBlock    int64                // seconds
+	RESTLimits   map[string]RESTLimit // instead of the documented ones, by endpoint or group
 	RESTAllow    string
 	RequestIDWin int64 // seconds
 
@@ -111,6 +112,11 @@ type Settings struct {
 
 	RecallWindow int64
 }
+
+// RESTLimit says how often an endpoint, or a group of them, may be called:
+// Count times in Seconds (0 = without limit), and for how many seconds it is
+// blocked after more.
+type RESTLimit struct{ Count, Seconds, Block int64 }
 
 // DeviceMatrix says, per client type that logs in, which types it throws out.
 type DeviceMatrix map[int64]map[int64]bool
@@ -233,6 +239,7 @@ func settingTable() []Setting {
 
 		{"rest_rate", "100", "1/s", "REST calls per endpoint", num(func(s *Settings) *int64 { return &s.RESTRate }, 1, 1000000)},
 		{"rest_block", "10", "s", "how long an endpoint answers 416 after the rate was exceeded", num(func(s *Settings) *int64 { return &s.RESTBlock }, 0, 86400)},
+		{"rest_limits", "", "list", "other limits for single REST endpoints: NAME=CALLS/SECONDS/BLOCK,... with the block in seconds; NAME as in msg/sendMsg, or team/* and superteam/* for their shared counters; 0 calls = no limit", restLimits},
 		{"rest_allow", "", "list", "addresses or CIDR ranges that may call REST (315 otherwise); empty = all", text(func(s *Settings) *string { return &s.RESTAllow })},
 		{"rest_request_id_window", "600", "s", "how long a RequestId is remembered", num(func(s *Settings) *int64 { return &s.RequestIDWin }, 1, 86400)},
 
@@ -372,6 +379,32 @@ func matrix(s *Settings, v string) error {
 		}
 	}
 	s.MultiDeviceMatrix = m
+	return nil
+}
+
+// restLimits reads rest_limits.
+func restLimits(s *Settings, v string) error {
+	m := map[string]RESTLimit{}
+	for _, item := range splitList(v) {
+		name, figures, ok := strings.Cut(item, "=")
+		parts := strings.Split(figures, "/")
+		bad := fmt.Errorf("%q: NAME=CALLS/SECONDS/BLOCK, such as msg/sendMsg=100/1/10", item)
+		if !ok || len(parts) != 3 || !strings.Contains(name, "/") || strings.HasSuffix(name, ".action") {
+			return bad
+		}
+		var n [3]int64
+		for i, most := range [3]int64{1_000_000_000, 86400, 86400} {
+			var err error
+			if n[i], err = strconv.ParseInt(parts[i], 10, 64); err != nil || n[i] < 0 || n[i] > most {
+				return bad
+			}
+		}
+		if n[1] == 0 {
+			return bad
+		}
+		m[name] = RESTLimit{n[0], n[1], n[2]}
+	}
+	s.RESTLimits = m
 	return nil
 }
 
