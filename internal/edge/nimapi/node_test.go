@@ -30,6 +30,7 @@ import (
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/notice"
 	"hongyan/internal/im/presence"
+	"hongyan/internal/im/session"
 	"hongyan/internal/im/signaling"
 	"hongyan/internal/im/subscription"
 	"hongyan/internal/im/team"
@@ -57,49 +58,65 @@ type node struct {
 	log       *syncBuffer
 	metrics   *prometheus.Registry
 	store     *sqlstore.Store
+	dir       string // of the database
+	config    nimapi.Config
+	published hytest.Bus // what the services published, at once
 
 	mu    sync.Mutex // guards asked and told
 	asked []string   // system notifications of teams, as teamNotify writes them
 	told  []team.Notify
 }
 
+// tee publishes and records.
+type tee struct {
+	im.Publisher
+	record *hytest.Bus
+}
+
+func (p tee) Publish(events ...im.Event) {
+	p.record.Publish(events...)
+	p.Publisher.Publish(events...)
+}
+
 func newNode(t *testing.T) *node {
 	t.Helper()
 	ctx := t.Context()
-	n := &node{t: t, events: make(chan im.Event, 1000), log: &syncBuffer{}, metrics: prometheus.NewRegistry()}
+	n := &node{t: t, events: make(chan im.Event, 10_000), log: &syncBuffer{}, metrics: prometheus.NewRegistry()}
 	log := slog.New(slog.NewTextHandler(n.log, nil))
 	b := bus.New(bus.Config{Log: log}, func(e im.Event) { n.events <- e }, func(string) {})
 	if err := b.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Stop(context.Background()) })
-	store := hytest.Store(t, func(c *sqlstore.Config) { c.Log = log }) // closed before the bus: it publishes
+	store := hytest.Store(t, func(c *sqlstore.Config) { c.Log = log; n.dir = c.Dir }) // closed before the bus: it publishes
 	n.store = store
 	clock := im.Clock(func() time.Time { return time.Now().Add(time.Duration(n.ahead.Load()) * time.Millisecond) })
+	p := tee{b, &n.published}
 	n.apps = app.New(store, clock)
 	n.accounts = account.New(account.Config{Store: store, Clock: clock, TokenKey: hytest.Keys(t).TokenKey()})
-	n.messages = message.New(store, n.accounts, b, clock)
-	notices := notice.New(store, store.IDs(), b, clock)
-	n.friends = friend.New(store, n.accounts, notices, b, clock)
+	n.messages = message.New(store, n.accounts, p, clock)
+	notices := notice.New(store, store.IDs(), p, clock)
+	n.friends = friend.New(store, n.accounts, notices, p, clock)
 	n.messages.WithRelations(n.friends)
 	n.presence = presence.NewDirectory(0, clock)
-	n.teams = team.New(team.Config{Store: store, Accounts: n.accounts, Messages: n.messages, Bus: b, Clock: clock, IDs: store.IDs(),
+	n.teams = team.New(team.Config{Store: store, Accounts: n.accounts, Messages: n.messages, Bus: p, Clock: clock, IDs: store.IDs(),
 		Attach: n.note, Notices: notices, Notify: n.teamNotify})
 	n.messages.SetGate(n.teams)
 	n.messages.SetTeams(n.teams.ForMessages())
-	n.signaling = signaling.New(signaling.Config{Store: store, Accounts: n.accounts, Directory: n.presence, Bus: b, Clock: clock, NextID: store.IDs().Next})
-	subscriptions := subscription.New(subscription.Config{Store: store, Apps: n.apps, Accounts: n.accounts, Directory: n.presence, Bus: b, Clock: clock, NextID: store.IDs().Next})
+	n.signaling = signaling.New(signaling.Config{Store: store, Accounts: n.accounts, Directory: n.presence, Bus: p, Clock: clock, NextID: store.IDs().Next})
+	subscriptions := subscription.New(subscription.Config{Store: store, Apps: n.apps, Accounts: n.accounts, Directory: n.presence, Bus: p, Clock: clock, NextID: store.IDs().Next})
 	if _, err := n.apps.Ensure(ctx, appKey, appSecret, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	hooks := hook.New(hook.Config{AllowPrivate: true, Clock: clock, Log: log, Metrics: prometheus.NewRegistry()})
 	t.Cleanup(hooks.Close)
-	n.api = nimapi.New(nimapi.Config{
+	n.config = nimapi.Config{
 		Translations: translation.New(hooks),
 		Friends:      n.friends, CustomNotices: notice.NewSender(notices, n.accounts, n.friends, n.teams.ForNotices()), Teams: n.teams,
-		Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Subscriptions: subscriptions, Signaling: n.signaling, Bus: b, Clock: clock,
-		Log: log, Metrics: n.metrics, PublicURL: "https://im.example.com:7443",
-	})
+		Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Subscriptions: subscriptions, Signaling: n.signaling, Bus: p, Clock: clock,
+		Log: log, Metrics: n.metrics, PublicURL: "https://im.example.com:7443", Sessions: session.New(store, p, clock),
+	}
+	n.api = nimapi.New(n.config)
 	return n
 }
 

@@ -30,7 +30,8 @@ func withFiles(t *testing.T, n *node) *file.Service {
 	clock := im.Clock(func() time.Time { return time.Now().Add(time.Duration(n.ahead.Load()) * time.Millisecond) })
 	files := file.New(file.Config{Store: n.store, Blobs: blobs, Apps: n.apps, Accounts: n.accounts, Clock: clock,
 		Key: hytest.Keys(t).FileKey(), Sniff: thumb.Sniff, Host: "im.example.com:7443/nos"})
-	n.api = nimapi.New(nimapi.Config{Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Clock: clock, Files: files})
+	n.config.Files, n.config.Metrics = files, nil
+	n.api = nimapi.New(n.config)
 	return files
 }
 
