@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All figures, each on a fresh server that the command starts and stops; rows of a Markdown table.
-# BENCH_CONNECTIONS and BENCH_SECONDS make it larger or smaller.
+# BENCH_CONNECTIONS and BENCH_SECONDS make it larger or smaller; BENCH_IMPORT_ACCOUNTS, _TEAMS and _MESSAGES the import.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=${HONGYAN_BIN:-$PWD/bin/hongyan}
@@ -20,3 +20,4 @@ ulimit -n "$(ulimit -Hn)"
 "$bin" bench group --spawn --duration "${seconds}s" --no-acknowledge
 "$bin" bench group --spawn --duration "${seconds}s" --super --groups 1 --members 10000 --online 2000 --rate 1
 "$bin" bench copies --spawn --duration "${seconds}s"
+tools/bench-import.sh

@@ -20,6 +20,7 @@ type benchCmd struct {
 	Group  benchGroupCmd  `cmd:"" help:"Team and super team messages: what a delivery costs and when it arrives."`
 	Copies benchCopiesCmd `cmd:"" help:"Event copies: how fast a backlog is drained, how far they lag behind messages."`
 	Files  benchFilesCmd  `cmd:"" help:"Uploads, downloads and thumbnails, each byte compared; beside another server if asked to."`
+	Seed   benchSeedCmd   `cmd:"" help:"Fill an app with made-up accounts, teams and history, to try an import."`
 	Fsync  benchFsyncCmd  `cmd:"" help:"How long the disk takes to sync."`
 	Env    benchEnvCmd    `cmd:"" help:"What this machine is, as a line of Markdown."`
 }

@@ -46,6 +46,7 @@ func newCLI() *cli {
 		Jobs:    jobsCmd{settingFlags: newStoreFlags()},
 		Words:   wordsCmd{settingFlags: newStoreFlags()},
 		Import:  importCmd{settingFlags: newStoreFlags()},
+		Bench:   benchCmd{Seed: benchSeedCmd{settingFlags: newStoreFlags()}},
 		Cert:    certCmd{settingFlags: newSettingFlags(certSettings()...)},
 		Doctor:  doctorCmd{settingFlags: newSettingFlags()},
 	}

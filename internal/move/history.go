@@ -82,7 +82,7 @@ func (r *run) history(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := sleep(ctx, time.Until(r.calm)); err != nil {
+	if err := sleep(ctx, time.Until(time.UnixMilli(r.state.CalmMs))); err != nil {
 		return err
 	}
 	var left []*conversation

@@ -94,7 +94,6 @@ type run struct {
 	listed map[string]bool
 	tokens *tokenFile
 	state  runState
-	calm   time.Time // from when on nothing of this run can come in any more
 	show   *progress
 
 	stored   atomic.Int64
@@ -109,6 +108,7 @@ type run struct {
 type runState struct {
 	N       int64 `json:"n"`
 	UntilMs int64 `json:"until"` // messages up to this time of the source belong to it
+	CalmMs  int64 `json:"calm"`  // time here from which on nothing more of this run can come in
 	Done    bool  `json:"done,omitempty"`
 }
 
@@ -207,8 +207,8 @@ func (r *run) begin(ctx context.Context) error {
 	switch {
 	case !ok || r.state.Done:
 		now := time.Now().UnixMilli()
-		r.state = runState{N: r.state.N + 1, UntilMs: max(now, r.src.dateMs.Load()) + r.c.Slack.Milliseconds()}
-		r.calm = time.Now().Add(r.c.Slack)
+		slack := r.c.Slack.Milliseconds()
+		r.state = runState{N: r.state.N + 1, UntilMs: max(now, r.src.dateMs.Load()) + slack, CalmMs: now + slack}
 		if r.state.N > 1 {
 			r.show.say("run %d: fetching what has changed since the last one", r.state.N)
 		}

@@ -235,6 +235,16 @@ func (s *Server) Tool(command []string, args ...string) string {
 	return string(out)
 }
 
+// Command returns a command of the binary that works on another directory; it
+// does not outlive the test.
+func Command(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(Binary(t), args...)
+	cmd.Env = environ()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
 // Log returns the end of what the process has logged.
 func (s *Server) Log() string {
 	b, err := os.ReadFile(s.logFile)
