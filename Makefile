@@ -50,5 +50,5 @@ fuzz: ## every fuzz target, FUZZTIME seconds in all
 soak: build ## ROUNDS kills and long fuzzing
 	@tools/soak.sh $(ROUNDS) $(FUZZTIME)
 
-deps: ## what the tests need: PostgreSQL and Chromium where they can be installed, the SDK packages
+deps: ## what the tests need: PostgreSQL, Chromium and ffmpeg where they can be installed, the SDK packages
 	@tools/deps.sh all

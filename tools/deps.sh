@@ -8,7 +8,10 @@ missing=()
 if [ "$what" = bench ]; then
   command -v nginx >/dev/null 2>&1 || missing+=(nginx-light)
   command -v vipsthumbnail >/dev/null 2>&1 || missing+=(libvips-tools)
-elif [ "$what" != sdk ] && ! tools/pg have >/dev/null 2>&1; then missing+=(postgresql-15); fi
+elif [ "$what" != sdk ]; then
+  tools/pg have >/dev/null 2>&1 || missing+=(postgresql-15)
+  command -v ffmpeg >/dev/null 2>&1 || missing+=(ffmpeg)
+fi
 if [ "$what" != go ] && [ "$what" != bench ] && [ -z "${CHROMIUM_BIN:-}" ] && ! command -v chromium >/dev/null 2>&1; then missing+=(chromium); fi
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -19,6 +19,7 @@ import (
 
 	"hongyan/internal/config"
 	"hongyan/internal/infra/cert"
+	"hongyan/internal/infra/film"
 )
 
 // Bounds of the checks.
@@ -50,6 +51,7 @@ func machineChecks(cfg *config.Config) []Check {
 			}})
 		}
 	}
+	checks = append(checks, Check{"ffmpeg", func(ctx context.Context) (string, error, string) { return checkFFmpeg(ctx, cfg) }})
 	if cfg.Listen != "" {
 		checks = append(checks, Check{"certificate", func(context.Context) (string, error, string) {
 			return checkCertificate(cfg, time.Now())
@@ -162,6 +164,22 @@ func checkFiles() (string, error, string) {
 		return detail, warn("every connection needs one"), "raise the limit: ulimit -n, or LimitNOFILE= in the systemd unit"
 	}
 	return detail, nil, ""
+}
+
+// checkFFmpeg: the server runs without it, so its absence is only told of.
+func checkFFmpeg(ctx context.Context, cfg *config.Config) (string, error, string) {
+	if cfg.FFmpeg == "off" {
+		return "off: no pictures of films (vframe)", nil, ""
+	}
+	t, err := film.Find(cfg.FFmpeg)
+	if err != nil && cfg.IsSet("ffmpeg") {
+		return "", err, "install ffmpeg and ffprobe, or give --ffmpeg the right path"
+	}
+	if err != nil {
+		return "not installed: no pictures of films (vframe is answered 415), durations of MP4 and WAV only", nil, ""
+	}
+	version, err := t.Version(ctx)
+	return version, err, "install ffmpeg anew, or give --ffmpeg off"
 }
 
 // checkClock cannot know the right time, but it sees a clock that must be wrong: one before the ids begin, before this

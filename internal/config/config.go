@@ -43,6 +43,7 @@ type Config struct {
 	ClusterSecret obs.Secret // shared by the routes of all nodes
 	Blob          string     // s3 URL, empty: directory in Data
 	ThumbCache    int        // bytes, 0: none
+	FFmpeg        string     // path, auto or off
 	CommitSync    CommitSync
 	Apps          []AppSpec
 

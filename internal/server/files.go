@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"hongyan/internal/im/file"
 	"hongyan/internal/im/presence"
 	"hongyan/internal/infra/blobstore"
+	"hongyan/internal/infra/film"
 	"hongyan/internal/infra/seal"
 	"hongyan/internal/infra/thumb"
 	"hongyan/internal/lifecycle"
@@ -37,6 +39,13 @@ func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public strin
 	}
 	var thumbs *thumb.Cache
 	serve := filegw.Config{Media: thumb.Studio{}, Log: s.log}
+	if s.cfg.FFmpeg != "off" {
+		if tool, err := film.Find(s.cfg.FFmpeg); err == nil {
+			serve.Films = tool
+		} else if s.cfg.IsSet("ffmpeg") {
+			return errors.Join(fmt.Errorf("--ffmpeg: %w", err), blobs.Close())
+		}
+	}
 	removed := func(string) {}
 	if s.cfg.ThumbCache > 0 {
 		if thumbs, err = thumb.OpenCache(s.cfg.Path("thumbs"), int64(s.cfg.ThumbCache), time.Now, s.log); err != nil {

@@ -38,7 +38,9 @@ func (h *Handler) download(w http.ResponseWriter, r *http.Request, object string
 		return h.vinfo(ctx, w, f)
 	case "imageView":
 		return h.thumbnail(ctx, w, r, f, q)
-	case "vframe", "audioTrans":
+	case "vframe":
+		return h.frame(ctx, w, r, f)
+	case "audioTrans":
 		writeError(w, http.StatusUnsupportedMediaType, op+" is not available on this server")
 		return nil
 	}

@@ -44,7 +44,8 @@ const (
 type Config struct {
 	Files *file.Service
 	Media file.Media
-	Cache Cache // of thumbnails; nil = none
+	Films file.Films // nil = there are no frames of films
+	Cache Cache      // of thumbnails; nil = none
 	Log   *slog.Logger
 }
 
@@ -52,6 +53,7 @@ type Config struct {
 type Handler struct {
 	files   *file.Service
 	media   file.Media
+	films   file.Films
 	log     *slog.Logger
 	uploads chan struct{} // capacity maxUploads
 	spools  chan struct{} // capacity maxSpools
@@ -71,7 +73,7 @@ func New(c Config) *Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{files: c.Files, media: c.Media, log: c.Log, uploads: make(chan struct{}, maxUploads), spools: make(chan struct{}, maxSpools),
+	h := &Handler{files: c.Files, media: c.Media, films: c.Films, log: c.Log, uploads: make(chan struct{}, maxUploads), spools: make(chan struct{}, maxSpools),
 		renders: make(chan struct{}, maxRenders), cache: c.Cache}
 	if h.cache == nil {
 		h.cache = noCache{}

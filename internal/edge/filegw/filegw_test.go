@@ -468,6 +468,67 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// cinema stands for ffmpeg.
+type cinema struct{ asked []int64 }
+
+func (c *cinema) Probe(context.Context, io.ReadSeeker) (file.Film, error) {
+	return file.Film{Video: true, Width: 64, Height: 48, DurationMs: 2000, VideoCodec: "h264", Container: "mov"}, nil
+}
+
+func (c *cinema) Frame(_ context.Context, r io.ReadSeeker, atMs int64) ([]byte, error) {
+	if c.asked = append(c.asked, atMs); atMs > 2000 {
+		return nil, file.ErrNoMedia
+	}
+	return []byte(picture(64, 48)), nil
+}
+
+func TestFrames(t *testing.T) {
+	b := newBed(t)
+	films := &cinema{}
+	cache, err := thumb.OpenCache(b.thumbs, 1<<20, b.clock.Now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(filegw.New(filegw.Config{Files: b.files, Media: thumb.Studio{}, Films: films, Cache: cache}))
+	defer srv.Close()
+	b.url = srv.URL
+	film := b.put("\x00\x00\x00\x18ftypisom\x00\x00\x00\x00isommp42"+strings.Repeat("\x00", 100), "video/mp4")
+	text := b.put("text", "text/plain")
+	for _, c := range []struct {
+		name, object, query string
+		status              int
+		kind, size          string
+	}{
+		{"first frame", film, "vframe&offset=0", 200, "image/jpeg", "64x48"},
+		{"no offset", film, "vframe", 200, "image/jpeg", "64x48"},
+		{"smaller, png", film, "vframe&offset=1&resize=32x32&type=png", 200, "image/png", "32x24"},
+		{"half a second", film, "vframe&offset=0.5&type=jpg", 200, "image/jpeg", "64x48"},
+		{"beyond the end", film, "vframe&offset=9", 415, "", ""},
+		{"no number", film, "vframe&offset=x", 400, "", ""},
+		{"not a number", film, "vframe&offset=NaN", 400, "", ""},
+		{"before the beginning", film, "vframe&offset=-1", 400, "", ""},
+		{"for ever", film, "vframe&offset=1e300", 400, "", ""},
+		{"no box", film, "vframe&resize=1", 400, "", ""},
+		{"of a text", text, "vframe&offset=0", 415, "", ""},
+	} {
+		a := b.do("GET", "/nos/"+c.object+"?"+c.query, nil, nil)
+		conf, _, _ := image.DecodeConfig(strings.NewReader(a.body))
+		if a.status != c.status || a.status == 200 && (a.head.Get("Content-Type") != c.kind || fmt.Sprintf("%dx%d", conf.Width, conf.Height) != c.size) {
+			t.Errorf("%s: %d %s %+v", c.name, a.status, a.head.Get("Content-Type"), conf)
+		}
+	}
+	n := len(films.asked)
+	if a := b.do("GET", "/nos/"+film+"?vframe&offset=1&resize=32x32&type=png", nil, nil); a.status != 200 || len(films.asked) != n {
+		t.Errorf("made again: %d, %d runs", a.status, len(films.asked)-n)
+	}
+	if a := b.do("GET", "/nos/"+film+"?vinfo", nil, nil); a.status != 200 || !strings.Contains(a.body, `"VideoCodec":"h264"`) {
+		t.Errorf("vinfo: %d %s", a.status, a.body)
+	}
+	if a := b.do("GET", "/nos/"+text+"?vinfo", nil, nil); a.status != 404 {
+		t.Errorf("vinfo of a text: %d %s", a.status, a.body)
+	}
+}
+
 // A thumbnail is made once, kept on the disk, and goes with its file.
 func TestThumbnailsAreKept(t *testing.T) {
 	b := newBed(t)

@@ -1,6 +1,7 @@
 package filegw
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"hongyan/internal/im"
 	"hongyan/internal/im/file"
 )
 
@@ -152,12 +154,11 @@ func (h *Handler) compute(ctx context.Context, f *file.File, asked string, do fu
 	}
 	ctx, cancel := context.WithTimeout(ctx, renderWait)
 	defer cancel()
-	select {
-	case h.renders <- struct{}{}:
-		defer func() { <-h.renders }()
-	case <-ctx.Done():
-		return Thumb{}, ctx.Err()
+	leave, err := h.turn(ctx)
+	if err != nil {
+		return Thumb{}, err
 	}
+	defer leave()
 	if b, kind, ok := h.cache.Get(f.Object, asked); ok { // made while this request waited
 		return Thumb{asked, kind, b}, nil
 	}
@@ -169,4 +170,60 @@ func (h *Handler) compute(ctx context.Context, f *file.File, asked string, do fu
 	}
 	h.cache.Put(f.Object, asked, kind, b)
 	return Thumb{asked, kind, b}, nil
+}
+
+// turn waits until one more picture or film may be looked into.
+func (h *Handler) turn(ctx context.Context) (leave func(), err error) {
+	select {
+	case h.renders <- struct{}{}:
+		return func() { <-h.renders }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// isFilm says whether a media type is one of sounds or films.
+func isFilm(kind string) bool {
+	return strings.HasPrefix(kind, "video/") || strings.HasPrefix(kind, "audio/")
+}
+
+// maxOffset is the latest time of a frame, in s.
+const maxOffset = 7 * 86400
+
+// frame gives a picture of a film (docs/protocol/storage.md section 10).
+func (h *Handler) frame(ctx context.Context, w http.ResponseWriter, r *http.Request, f *file.File) error {
+	refuse := func(text string) error {
+		writeError(w, http.StatusUnsupportedMediaType, text)
+		return nil
+	}
+	if h.films == nil {
+		return refuse("vframe needs ffmpeg, which this server does not have")
+	}
+	if !strings.HasPrefix(f.Type, "video/") {
+		return refuse("vframe is for films")
+	}
+	q := r.URL.Query()
+	at, err := strconv.ParseFloat(q.Get("offset"), 64)
+	if q.Get("offset") == "" {
+		at, err = 0, nil
+	}
+	s := file.Shape{Fit: file.FitInside, Format: "jpeg"}
+	if q.Get("type") == "png" {
+		s.Format = "png"
+	}
+	if size := q.Get("resize"); err != nil || !(at >= 0 && at <= maxOffset) || size != "" && !box(size, &s) {
+		return im.Errorf(im.CodeBadParam, "offset is a time in seconds, resize is WxH")
+	}
+	t, err := h.compute(ctx, f, fmt.Sprintf("vframe %d %+v", int64(at*1000), s), func(ctx context.Context, in *file.Reader) ([]byte, string, error) {
+		pic, err := h.films.Frame(ctx, in, int64(at*1000))
+		if err != nil {
+			return nil, "", err
+		}
+		return h.media.Render(ctx, bytes.NewReader(pic), s)
+	})
+	if err != nil {
+		return refuse("no frame could be made")
+	}
+	h.give(w, r, f, t)
+	return nil
 }

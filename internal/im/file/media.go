@@ -38,6 +38,15 @@ type Media interface {
 	Render(ctx context.Context, r io.ReadSeeker, s Shape) (content []byte, mediaType string, err error)
 }
 
+// Films looks into sounds and films with a program that not every machine has.
+// Errors are ErrNoMedia or those of reading and running.
+type Films interface {
+	// Probe tells what Media.Watch cannot.
+	Probe(ctx context.Context, r io.ReadSeeker) (Film, error)
+	// Frame makes a picture of the film at a time, as it was filmed.
+	Frame(ctx context.Context, r io.ReadSeeker, atMs int64) ([]byte, error)
+}
+
 // Fit says how a picture meets its box (docs/protocol/storage.md section 10).
 type Fit byte
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sort"
 )
 
@@ -68,6 +69,16 @@ func (r *Reader) Send(w io.Writer, n int64) (int64, error) {
 		r.closePart()
 	}
 	return m, err
+}
+
+// Whole returns the file of the system that the content is, nil if it is in
+// pieces or elsewhere. It is closed with the reader.
+func (r *Reader) Whole() *os.File {
+	if len(r.file.Parts) != 1 || r.open == nil && r.openPart() != nil {
+		return nil
+	}
+	f, _ := r.open.(*os.File)
+	return f
 }
 
 // boundary says whether a part begins, or the file ends, at the position.
