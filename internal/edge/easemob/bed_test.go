@@ -49,8 +49,12 @@ type bed struct {
 
 func newBed(t *testing.T, settings ...string) *bed {
 	t.Helper()
-	b := &bed{t: t, clock: hytest.NewClock(time.Time{}), dir: t.TempDir(), bus: &hytest.Bus{}}
-	b.store = hytest.Store(t)
+	return newBedOn(t, hytest.Store(t), settings...)
+}
+
+func newBedOn(t *testing.T, store *sqlstore.Store, settings ...string) *bed {
+	t.Helper()
+	b := &bed{t: t, clock: hytest.NewClock(time.Time{}), dir: t.TempDir(), bus: &hytest.Bus{}, store: store}
 	b.apps = app.New(b.store, b.clock.Now)
 	set := map[string]string{}
 	for i := 0; i+1 < len(settings); i += 2 {

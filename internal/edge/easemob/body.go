@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	// maxJSON bounds a JSON body, in bytes (docs/api/easemob.md section 9).
-	maxJSON = 1 << 20
+	// maxJSON bounds a JSON body, in bytes (docs/api/easemob.md section 9): sixty
+	// users with everything they may have.
+	maxJSON = 128 << 10
 	// jsonTime bounds the reading of one.
 	jsonTime = 15 * time.Second
 )
@@ -21,8 +22,9 @@ const (
 // send none, or a form's.
 func (c *call) body(v any) error {
 	c.read = true
-	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(jsonTime)) // a recorder in a test has none
-	b, err := io.ReadAll(io.LimitReader(c.r.Body, maxJSON+1))
+	b, err := io.ReadAll(io.LimitReader(c.h.Transfers.Patient(c.w, c.r, jsonTime), maxJSON+1))
+	// The connection is watched while the call goes on: it has time again.
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{}) // a recorder in a test has none
 	if err != nil {
 		return errArgument.because("the request broke off")
 	}

@@ -6,6 +6,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"hongyan/internal/hytest"
+	"hongyan/internal/infra/sqlstore"
 )
 
 const (
@@ -44,6 +47,10 @@ func TestUploadByParts(t *testing.T) {
 		t.Errorf("%s", r.body)
 	}
 	id := e["uuid"].(string)
+	known, err := b.store.ChatFileKnown(t.Context(), "one", "one."+strings.ReplaceAll(id, "-", "")+"x")
+	if err != nil || known || !uuidPattern.MatchString(id) {
+		t.Errorf("an upload that has begun takes a row: %v, %v", known, err)
+	}
 	first, last := "\x89PNG\r\n\x1a\n"+strings.Repeat("a", partSize-8), strings.Repeat("b", 1000)
 	var wg sync.WaitGroup
 	for n, content := range map[string]string{"2": last, "1": first} { // side by side, in any order
@@ -82,6 +89,39 @@ func TestUploadByParts(t *testing.T) {
 	}
 	if n := b.blobs(); n != 2 {
 		t.Errorf("%d blobs, want 2", n)
+	}
+	// A file that came at once is no upload by parts.
+	whole, _ := b.put(token, "x")
+	b.part(token, whole, "1", "y").refused(t, "a part of a whole file", 404, "entity_not_found", "")
+	b.complete(token, whole, "").refused(t, "a whole file completed", 404, "entity_not_found", "")
+	if r := b.call("DELETE", partPath+"/"+whole, token, ""); r.status != 404 {
+		t.Errorf("a whole file aborted: %d", r.status)
+	}
+}
+
+// The first parts of an upload come side by side, as the web SDK sends them.
+func TestFirstPartsAtOnce(t *testing.T) {
+	for name, config := range map[string]func(testing.TB) sqlstore.Config{"SQLite": hytest.SQLite, "PostgreSQL": hytest.PostgreSQL} {
+		t.Run(name, func(t *testing.T) {
+			b := newBedOn(t, hytest.Open(t, config(t)), "easemob_file_max", "30")
+			token := b.user(b.one, "alice")
+			id := b.begin(token)
+			full := strings.Repeat("x", partSize)
+			var wg sync.WaitGroup
+			for n := range 4 {
+				wg.Add(1)
+				go func() {
+					defer wg.Done()
+					if r := b.part(token, id, fmt.Sprint(n+1), full); r.status != 200 {
+						t.Errorf("part %d: %d %s", n+1, r.status, r.body)
+					}
+				}()
+			}
+			wg.Wait()
+			if r := b.complete(token, id, ""); r.status != 200 || !strings.Contains(r.body, fmt.Sprint(4*partSize)) {
+				t.Errorf("%d %s", r.status, r.body)
+			}
+		})
 	}
 }
 
@@ -130,7 +170,7 @@ func TestBadParts(t *testing.T) {
 	if r := b.call("DELETE", partPath+"/"+id, token, ""); r.status != 200 {
 		t.Errorf("abort: %d %s", r.status, r.body)
 	}
-	b.complete(token, id, "").refused(t, "aborted", 404, "entity_not_found", "")
+	b.complete(token, id, "").refused(t, "aborted", 400, "illegal_argument", "parts are missing")
 	if n := b.blobs(); n != 0 {
 		t.Errorf("%d blobs are left", n)
 	}

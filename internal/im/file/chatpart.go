@@ -2,7 +2,11 @@ package file
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"io"
 	"slices"
 	"strconv"
@@ -28,41 +32,70 @@ var ErrParts = im.Errorf(im.CodeBadParam, "parts are missing, or shorter than %d
 // maxNumber is the highest part number that a file of the app can need.
 func maxNumber(a *app.App) int64 { return ChatMax(a)/MinPart + 1 }
 
-// BeginChat opens an upload by parts; the file's UUID is the upload's.
+// BeginChat names an upload by parts; its UUID becomes the file's. Nothing is
+// written until a part comes: the end of the UUID says whose it is.
 func (s *Service) BeginChat(ctx context.Context, a *app.App, owner string) (*File, error) {
-	p := chatPolicy(a, owner, newChatObject(a.Key))
+	object := newChatObject(a.Key)
+	object = object[:len(object)-partsMark-len(chatMark)] + s.partsEnd(a.Key, owner, object) + chatMark
+	p := chatPolicy(a, owner, object)
 	if _, err := s.admitted(ctx, p); err != nil {
 		return nil, err
 	}
-	now := s.clock.NowMs()
-	f := &File{App: a.Key, Object: p.Object, Owner: owner, Context: partsContext, CreatedMs: now, ExpiresMs: now + partsLifeMs, Chat: &Chat{}}
-	return f, s.store.ChangeFile(ctx, a.Key, p.Object, Quota{}, func(*File) (*File, error) { return f, nil })
+	return s.newUpload(p), nil
 }
 
-// openUpload returns an upload by parts that is the owner's.
-func (s *Service) openUpload(ctx context.Context, a *app.App, owner, uuid string) (*File, error) {
+// partsMark is how many characters of a UUID say whose upload it is.
+const partsMark = 12
+
+// partsEnd is the end of the UUID of an owner's upload.
+func (s *Service) partsEnd(appKey, owner, object string) string {
+	m := hmac.New(sha256.New, s.key)
+	for _, p := range []string{"chat parts", appKey, owner, object[:len(object)-partsMark-len(chatMark)]} {
+		m.Write([]byte(p))
+		m.Write([]byte{0})
+	}
+	return hex.EncodeToString(m.Sum(nil))[:partsMark]
+}
+
+// newUpload is an upload of which nothing is there yet.
+func (s *Service) newUpload(p *Policy) *File {
+	now := s.clock.NowMs()
+	return &File{App: p.App, Object: p.Object, Owner: p.Uploader, Context: partsContext, CreatedMs: now, ExpiresMs: now + partsLifeMs, Chat: &Chat{}}
+}
+
+// uploadOf returns the policy's upload by parts as it is, complete or not: cur is
+// its row, nil when no part has come yet.
+func (s *Service) uploadOf(p *Policy, cur *File) (*File, error) {
+	if cur == nil {
+		end := s.partsEnd(p.App, p.Uploader, p.Object) + chatMark
+		if !hmac.Equal([]byte(end), []byte(p.Object[len(p.Object)-len(end):])) {
+			return nil, ErrSession
+		}
+		return s.newUpload(p), nil
+	}
+	if cur.Owner != p.Uploader || cur.Context != partsContext || !cur.Done && cur.ExpiresMs <= s.clock.NowMs() {
+		return nil, ErrSession
+	}
+	return cur, nil
+}
+
+// openUpload finds an upload by parts that is the owner's.
+func (s *Service) openUpload(ctx context.Context, a *app.App, owner, uuid string) (*Policy, *File, error) {
 	object := chatObject(a.Key, uuid)
 	if object == "" {
-		return nil, ErrSession
+		return nil, nil, ErrSession
 	}
-	f, err := s.current(ctx, chatPolicy(a, owner, object))
-	if err != nil {
-		return nil, err
+	p := chatPolicy(a, owner, object)
+	f, err := s.current(ctx, p)
+	if err == nil {
+		f, err = s.uploadOf(p, f)
 	}
-	return s.uploadOf(owner, f)
-}
-
-// uploadOf says whether f is an upload by parts of the owner, complete or not.
-func (s *Service) uploadOf(owner string, f *File) (*File, error) {
-	if f == nil || f.Owner != owner || f.Context != partsContext || !f.Done && f.ExpiresMs <= s.clock.NowMs() {
-		return nil, ErrSession
-	}
-	return f, nil
+	return p, f, err
 }
 
 // ChatParts returns the parts that are stored: Start is their number.
 func (s *Service) ChatParts(ctx context.Context, a *app.App, owner, uuid string) ([]Part, error) {
-	f, err := s.openUpload(ctx, a, owner, uuid)
+	_, f, err := s.openUpload(ctx, a, owner, uuid)
 	if err != nil || f.Done {
 		return nil, err
 	}
@@ -75,14 +108,13 @@ func byNumber(x, y Part) int { return int(x.Start - y.Start) }
 // PutChatPart stores a part; number tells which, after the content was read. A
 // part that comes again replaces itself.
 func (s *Service) PutChatPart(ctx context.Context, a *app.App, owner, uuid string, src Source, number func() (int64, error)) (Part, error) {
-	f, err := s.openUpload(ctx, a, owner, uuid)
+	p, f, err := s.openUpload(ctx, a, owner, uuid)
 	if err != nil {
 		return Part{}, err
 	}
 	if f.Done {
 		return Part{}, ErrSession
 	}
-	p := chatPolicy(a, owner, f.Object)
 	if _, err := s.admitted(ctx, p); err != nil {
 		return Part{}, err
 	}
@@ -108,27 +140,11 @@ func (s *Service) PutChatPart(ctx context.Context, a *app.App, owner, uuid strin
 		err = im.Errorf(im.CodeBadParam, "part number: 1 to %s", strconv.FormatInt(maxNumber(a), 10))
 	}
 	if err == nil {
-		err = s.store.ChangeFile(ctx, a.Key, f.Object, quotaOf(a), func(cur *File) (*File, error) {
-			if _, err := s.uploadOf(owner, cur); err != nil || cur.Done {
-				return nil, ErrSession
-			}
-			old = nil
-			cur.Parts = slices.DeleteFunc(cur.Parts, func(x Part) bool {
-				if x.Start == part.Start {
-					old = append(old, x)
-					cur.Size -= x.Size
-				}
-				return x.Start == part.Start
-			})
-			cur.Parts = append(cur.Parts, part)
-			if cur.Size += size; cur.Size > p.MaxSize {
-				return nil, ErrTooLarge
-			}
-			if part.Start == 1 {
-				cur.Type = s.mediaType(first.b, src.Type)
-			}
-			return cur, nil
-		})
+		kind := s.mediaType(first.b, src.Type)
+		old, err = s.addPart(ctx, a, p, part, kind)
+		for tries := 0; errors.Is(err, ErrConflict) && tries < maxConflicts; tries++ { // another first part was faster
+			old, err = s.addPart(ctx, a, p, part, kind)
+		}
 	}
 	if err != nil {
 		s.removeBlobs(ctx, []Part{part})
@@ -138,20 +154,51 @@ func (s *Service) PutChatPart(ctx context.Context, a *app.App, owner, uuid strin
 	return part, nil
 }
 
+// maxConflicts is how often a part is put to an upload that other parts are
+// beginning at the same time.
+const maxConflicts = 8
+
+// addPart puts a part to its upload and returns those that it replaces.
+func (s *Service) addPart(ctx context.Context, a *app.App, p *Policy, part Part, kind string) (old []Part, err error) {
+	err = s.store.ChangeFile(ctx, a.Key, p.Object, quotaOf(a), func(cur *File) (*File, error) {
+		cur, err := s.uploadOf(p, cur)
+		if err != nil || cur.Done {
+			return nil, ErrSession
+		}
+		old = nil
+		cur.Parts = slices.DeleteFunc(cur.Parts, func(x Part) bool {
+			if x.Start == part.Start {
+				old = append(old, x)
+				cur.Size -= x.Size
+			}
+			return x.Start == part.Start
+		})
+		cur.Parts = append(cur.Parts, part)
+		if cur.Size += part.Size; cur.Size > p.MaxSize {
+			return nil, ErrTooLarge
+		}
+		if part.Start == 1 {
+			cur.Type = kind
+		}
+		return cur, nil
+	})
+	return old, err
+}
+
 // CompleteChat makes a file of the parts. A repetition is answered like the
 // first time.
 func (s *Service) CompleteChat(ctx context.Context, a *app.App, owner, uuid string, chat Chat) (*File, error) {
-	f, err := s.openUpload(ctx, a, owner, uuid)
+	p, f, err := s.openUpload(ctx, a, owner, uuid)
 	if err != nil {
 		return nil, err
 	}
-	p := chatPolicy(a, owner, f.Object)
 	if _, err := s.admitted(ctx, p); err != nil {
 		return nil, err
 	}
 	var out *File
 	err = s.store.ChangeFile(ctx, a.Key, f.Object, quotaOf(a), func(cur *File) (*File, error) {
-		if _, err := s.uploadOf(owner, cur); err != nil {
+		cur, err := s.uploadOf(p, cur)
+		if err != nil {
 			return nil, err
 		}
 		if out = cur; cur.Done {
@@ -191,7 +238,7 @@ func whole(parts []Part) bool {
 
 // AbortChat gives an upload by parts up.
 func (s *Service) AbortChat(ctx context.Context, a *app.App, owner, uuid string) error {
-	f, err := s.openUpload(ctx, a, owner, uuid)
+	_, f, err := s.openUpload(ctx, a, owner, uuid)
 	if err != nil {
 		return err
 	}
