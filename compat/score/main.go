@@ -4,7 +4,8 @@
 // and REST endpoint; it is generated from docs/protocol/wire/*.json,
 // docs/api/server-v1.json and the hand list compat/events.tsv. compat/score.tsv
 // pairs a feature with a test that proves it. test/sdk/proves.tsv is what the
-// SDK tests claim, proven or not.
+// SDK tests claim, proven or not. compat/excused.tsv names features that no test
+// with an SDK can prove, each with its reason; they count as neither.
 //
 //	go run ./compat/score                 regenerate features.tsv, check score.tsv, print percentages
 //	go run ./compat/score -check          the same, but fail instead of writing
@@ -74,6 +75,7 @@ const (
 	featuresFile = "compat/features.tsv"
 	eventsFile   = "compat/events.tsv"
 	scoreFile    = "compat/score.tsv"
+	excusedFile  = "compat/excused.tsv"
 	claimsFile   = "test/sdk/proves.tsv"
 	sdkTests     = "test/sdk/tests/"
 	goPrefix     = "go:"
@@ -109,9 +111,14 @@ func run(o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	report(out, features, rows)
+	excused, bad, err := readExcused(o.root, features, rows)
+	if err != nil {
+		return err
+	}
+	faults = append(faults, bad...)
+	report(out, features, rows, excused)
 	if o.missing != "" {
-		listMissing(out, o.missing, features, rows)
+		listMissing(out, o.missing, features, rows, excused)
 	}
 	return errors.Join(faults...)
 }
@@ -483,6 +490,38 @@ func readGoResults(file string) (map[string]bool, error) {
 	return out, s.Err()
 }
 
+// readExcused returns the reasons of what no test can prove. A reason has to name
+// a feature, once, that nothing proves.
+func readExcused(root string, features []feature, rows []row) (map[string]string, []error, error) {
+	t, err := readTable(filepath.Join(root, excusedFile), "feature\treason")
+	if err != nil {
+		return nil, nil, err
+	}
+	known, done := map[string]bool{}, proven(rows)
+	for _, f := range features {
+		known[f.id] = true
+	}
+	out := map[string]string{}
+	var faults []error
+	for _, c := range t {
+		id, reason := c[0], c[1]
+		fault := func(text string) { faults = append(faults, fmt.Errorf("%s: %s: %s", excusedFile, id, text)) }
+		switch {
+		case !known[id]:
+			fault("no such feature")
+		case done[id]:
+			fault("is proven: remove the excuse")
+		case out[id] != "":
+			fault("twice")
+		case strings.TrimSpace(reason) == "":
+			fault("without a reason")
+		default:
+			out[id] = reason
+		}
+	}
+	return out, faults, nil
+}
+
 func proven(rows []row) map[string]bool {
 	out := map[string]bool{}
 	for _, r := range rows {
@@ -491,37 +530,55 @@ func proven(rows []row) map[string]bool {
 	return out
 }
 
-func report(w io.Writer, features []feature, rows []row) {
+// tally counts the features of one kind of one product.
+type tally struct{ proven, excused, all int }
+
+func (n tally) String() string {
+	if n.all == 0 {
+		return "-"
+	}
+	// Rounded down: 100 % is all of them.
+	text := fmt.Sprintf("%d of %d (%d %%)", n.proven, n.all-n.excused, 100*n.proven/max(1, n.all-n.excused))
+	if n.excused > 0 {
+		text += fmt.Sprintf(" +%d excused", n.excused)
+	}
+	return text
+}
+
+func report(w io.Writer, features []feature, rows []row, excused map[string]string) {
 	done := proven(rows)
-	count := map[[2]string][2]int{}
+	count := map[[2]string]tally{}
 	for _, f := range features {
 		for _, p := range []string{f.product, "all"} {
 			k := [2]string{p, f.kind}
 			n := count[k]
-			if n[1]++; done[f.id] {
-				n[0]++
+			n.all++
+			if done[f.id] {
+				n.proven++
+			} else if excused[f.id] != "" {
+				n.excused++
 			}
 			count[k] = n
 		}
 	}
-	fmt.Fprintf(w, "%-10s %-18s %-18s %-18s\n", "PRODUCT", "COMMANDS", "EVENTS", "REST")
+	fmt.Fprintf(w, "%-10s %-32s %-32s %s\n", "PRODUCT", "COMMANDS", "EVENTS", "REST")
 	for _, p := range append(slices.Clone(products), "all") {
 		line := fmt.Sprintf("%-10s", p)
 		for _, k := range []string{command, event, rest} {
-			cell := "-"
-			if n := count[[2]string{p, k}]; n[1] > 0 {
-				cell = fmt.Sprintf("%d of %d (%.0f %%)", n[0], n[1], 100*float64(n[0])/float64(n[1]))
-			}
-			line += fmt.Sprintf(" %-18s", cell)
+			line += fmt.Sprintf(" %-32s", count[[2]string{p, k}])
 		}
 		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 }
 
-func listMissing(w io.Writer, product string, features []feature, rows []row) {
+func listMissing(w io.Writer, product string, features []feature, rows []row, excused map[string]string) {
 	done := proven(rows)
 	for _, f := range features {
-		if f.product == product && !done[f.id] {
+		switch {
+		case f.product != product || done[f.id]:
+		case excused[f.id] != "":
+			fmt.Fprintf(w, "%s\texcused: %s\n", f.id, excused[f.id])
+		default:
 			fmt.Fprintf(w, "%s\t%s\n", f.id, f.note)
 		}
 	}

@@ -22,6 +22,7 @@ func tree(t *testing.T, score string) string {
 		"docs/api/server-v1.json":          `{"endpoints":[{"path":"/nimserver/user/create.action","group":"account","title":"Register"}]}`,
 		"compat/events.tsv":                "product\tevent\tnote\nnim\tmsg\t\n",
 		"compat/score.tsv":                 "feature\ttest\n" + score,
+		"compat/excused.tsv":               "feature\treason\n",
 		"test/sdk/proves.tsv":              "feature\ttest\nnim/cmd/login\ta.test.mjs::logs in\nnim/event/msg\ta.test.mjs::type image both ways\n",
 		"test/sdk/tests/a.test.mjs":        "scenario('logs in', {});\nscenario(`type ${label} both ways`, {});\n",
 		"internal/x/x_test.go":             "package x\n\nfunc TestCreate(t *testing.T) {\n\tt.Run(\"twice\", nil)\n}\n",
@@ -106,6 +107,41 @@ func TestScore(t *testing.T) {
 			err := run(o, &bytes.Buffer{})
 			if c.fault == "" && err != nil || c.fault != "" && (err == nil || !strings.Contains(err.Error(), c.fault)) {
 				t.Errorf("got %v, want %q", err, c.fault)
+			}
+		})
+	}
+}
+
+func TestExcused(t *testing.T) {
+	const login = "nim/cmd/login\ttest/sdk/tests/a.test.mjs::logs in\n"
+	for _, c := range []struct {
+		name, excused string
+		fault         string // "" = none
+		report        string
+	}{
+		{name: "none", report: "1 of 2 (50 %)\n"},
+		{name: "one", excused: "nim/cmd/onMsg\tnobody sends it\n", report: "1 of 1 (100 %) +1 excused"},
+		{name: "unknown", excused: "nim/cmd/gone\tnobody sends it\n", fault: "nim/cmd/gone: no such feature"},
+		{name: "proven meanwhile", excused: "nim/cmd/login\ttoo hard\n", fault: "nim/cmd/login: is proven"},
+		{name: "without a reason", excused: "nim/cmd/onMsg\t \n", fault: "without a reason"},
+		{name: "twice", excused: "nim/cmd/onMsg\ta\nnim/cmd/onMsg\tb\n", fault: "twice"},
+		{name: "no columns", excused: "nim/cmd/onMsg\n", fault: "1 columns"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			root := tree(t, login)
+			if err := os.WriteFile(filepath.Join(root, excusedFile), []byte("feature\treason\n"+c.excused), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			err := run(options{root: root, missing: "nim"}, &out)
+			if c.fault == "" && err != nil || c.fault != "" && (err == nil || !strings.Contains(err.Error(), c.fault)) {
+				t.Errorf("got %v, want %q", err, c.fault)
+			}
+			if text := strings.Join(strings.Fields(out.String()), " ") + " "; !strings.Contains(text, strings.TrimSpace(c.report)) {
+				t.Errorf("report:\n%s", &out)
+			}
+			if c.name == "one" && !strings.Contains(out.String(), "nim/cmd/onMsg\texcused: nobody sends it\n") {
+				t.Errorf("missing:\n%s", &out)
 			}
 		})
 	}

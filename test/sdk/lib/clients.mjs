@@ -11,6 +11,8 @@ import { openPage } from './browser.mjs';
 
 export const KINDS = ['mini-0.15.0', 'mini-0.17.2', 'uni-0.17.2', 'browser-0.15.0', 'browser-0.17.2'];
 export const NODE_KINDS = KINDS.filter((k) => !k.startsWith('browser'));
+// Builds that only scenarios run which name them.
+export const ALL_KINDS = [...KINDS, 'uni-0.15.0'];
 
 const ROOT = new URL('..', import.meta.url);
 const BUILDS = { mini: 'NIM_MINIAPP_SDK', uni: 'NIM_UNIAPP_SDK', browser: 'NIM_BROWSER_SDK' };

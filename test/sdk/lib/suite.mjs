@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { randomBytes } from 'node:crypto';
-import { Client, KINDS, malformed } from './clients.mjs';
+import { ALL_KINDS, Client, KINDS, malformed } from './clients.mjs';
 import { haveChromium } from './browser.mjs';
 
 // Set by run.mjs; a test file that is run by itself records nothing.
@@ -13,7 +13,7 @@ const FILE = path.basename(process.argv[1] ?? '');
 // Only tell what the tests claim (run.mjs asks for it), before any hook has started a server.
 const LISTING = process.env.SDK_LIST === '1';
 if (LISTING) setImmediate(() => process.exit(0));
-const wanted = process.env.SDK_KINDS?.split(',') ?? KINDS.filter((k) => !k.startsWith('browser') || haveChromium());
+const wanted = process.env.SDK_KINDS?.split(',') ?? ALL_KINDS.filter((k) => !k.startsWith('browser') || haveChromium());
 
 // Rejections nobody waits for inside the SDK that only say that the connection went away.
 const HARMLESS = /No_connected|No_socket|Packet timeout due to instance disconnect|would not connect/;

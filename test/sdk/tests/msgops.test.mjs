@@ -7,7 +7,6 @@ import { eventually, NODE_KINDS } from '../lib/clients.mjs';
 
 const server = useServer();
 const scenario = suite(() => server.apps[0]);
-const MINI = ['mini-0.15.0', 'mini-0.17.2'];
 // The SDK sends sid and cid as text for system messages and as numbers for messages.
 const isAck = (p, sid, cid) => Number(p.body[0]) === sid && Number(p.body[1]) === cid;
 const roaming = (client) => client.seen('syncRoamingMsgs').flatMap((e) => e.args[0].msgs);
@@ -49,7 +48,7 @@ scenario('recall: gone everywhere, announced to everybody concerned', {
   assert.ok(!roaming(again).some((m) => m.idClient === sent.idClient));
 });
 
-scenario('recall of an offline message: only the notice is delivered', { kinds: MINI, proves: ['nim/cmd/syncRecallMsgOfflineAndRoaming', 'nim/event/syncSysMsgs'] }, async (ctx) => {
+scenario('recall of an offline message: only the notice is delivered', { kinds: NODE_KINDS, proves: ['nim/cmd/syncRecallMsgOfflineAndRoaming', 'nim/event/syncSysMsgs'] }, async (ctx) => {
   const { b, alice, bob } = await pair(ctx);
   await bob.call('disconnect');
   const sent = await alice.sendText(b, 'never seen');
@@ -60,7 +59,7 @@ scenario('recall of an offline message: only the notice is delivered', { kinds: 
   assert.deepEqual(notices.map((n) => [n.type, n.recallMessageInfo.idClient, n.feature]), [['recallMsgP2p', sent.idClient, 'leave']]);
 });
 
-scenario('recall: only one\'s own messages, and only while they are young', { kinds: MINI, proves: ['nim/cmd/recallMsg'] }, async (ctx) => {
+scenario('recall: only one\'s own messages, and only while they are young', { kinds: NODE_KINDS, proves: ['nim/cmd/recallMsg'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const sent = await alice.sendText(b, 'mine');
   const got = await bob.event('msg');
@@ -71,7 +70,7 @@ scenario('recall: only one\'s own messages, and only while they are young', { ki
   assert.equal((await bob.history(a)).length, 1);
 });
 
-scenario('one-way delete', { kinds: NODE_KINDS, proves: ['nim/cmd/deleteSelfMsgs', 'nim/cmd/onDeleteSelfMsgs', 'nim/cmd/syncDeleteSelfMsgs', 'nim/event/deleteSelfMsgs'] }, async (ctx) => {
+scenario('one-way delete', { proves: ['nim/cmd/deleteSelfMsgs', 'nim/cmd/onDeleteSelfMsgs', 'nim/cmd/syncDeleteSelfMsgs', 'nim/event/deleteSelfMsgs'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const desk = await ctx.login(a, { kind: ctx.otherKind });
   const first = await alice.sendText(b, 'first');
@@ -143,7 +142,6 @@ scenario('threads and lookup by id', { kinds: NODE_KINDS, proves: ['nim/cmd/getT
 });
 
 scenario('clearing a conversation on the server', {
-  kinds: NODE_KINDS,
   proves: ['nim/cmd/clearHistoryMsgsFromServer', 'nim/cmd/multiSyncClearServerHistoryMsgs', 'nim/cmd/syncClearServerHistoryMsgs', 'nim/event/clearServerHistoryMsgs'],
 }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
@@ -217,7 +215,6 @@ scenario('sticky sessions', {
 });
 
 scenario('session list kept by the server', {
-  kinds: NODE_KINDS,
   proves: [
     'nim/cmd/nimQueryCloudSessionList', 'nim/cmd/nimQueryCloudSession', 'nim/cmd/nimUpdateCloudSession',
     'nim/cmd/nimDeleteCloudSessionList', 'nim/cmd/nimMultiSyncUpdateCloudSession', 'nim/event/multiSyncUpdateCloudSession',

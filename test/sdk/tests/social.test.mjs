@@ -2,12 +2,10 @@
 import assert from 'node:assert/strict';
 import { suite } from '../lib/suite.mjs';
 import { useServer } from '../lib/server.mjs';
-import { eventually } from '../lib/clients.mjs';
+import { eventually, NODE_KINDS } from '../lib/clients.mjs';
 
 const server = useServer();
 const scenario = suite(() => server.apps[0]);
-const KINDS = ['mini-0.15.0', 'mini-0.17.2', 'uni-0.17.2', 'browser-0.17.2'];
-const MINI = ['mini-0.15.0', 'mini-0.17.2'];
 const app = () => server.apps[0];
 const ok = (action, form) => app().restOK(`${action}.action`, form);
 
@@ -19,7 +17,6 @@ async function pair(ctx) {
 const friends = async (client) => (await client.call('friend.getFriends')).map((f) => [f.account, f.valid]);
 
 scenario('adding a friend without asking', {
-  kinds: KINDS,
   proves: ['nim/cmd/friendReuqest', 'nim/cmd/getFriends', 'nim/cmd/onSysMsg', 'nim/event/sysMsg', 'nim/cmd/syncFriendRequest', 'nim/event/syncFriend'],
 }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
@@ -38,7 +35,6 @@ scenario('adding a friend without asking', {
 });
 
 scenario('asking, refusing and agreeing', {
-  kinds: KINDS,
   proves: ['nim/cmd/friendReuqest', 'nim/event/sysMsg', 'nim/event/syncSysMsgs', 'nim/cmd/syncOfflineSysMsgs', 'nim/cmd/batchMarkRead'],
 }, async (ctx) => {
   const [a, b] = await Promise.all(['alice', 'bob'].map((n) => ctx.account(n)));
@@ -68,7 +64,6 @@ scenario('asking, refusing and agreeing', {
 });
 
 scenario('alias, deletion, and the lists of a new login', {
-  kinds: KINDS,
   proves: [
     'nim/cmd/updateFriend', 'nim/cmd/deleteFriend', 'nim/cmd/syncUpdateFriend', 'nim/cmd/syncDeleteFriend', 'nim/event/syncFriend',
     'nim/cmd/syncFriends', 'nim/cmd/syncFriendUsers', 'nim/event/friends', 'nim/event/users',
@@ -103,7 +98,7 @@ scenario('alias, deletion, and the lists of a new login', {
   assert.equal((await alice.call('friend.getFriends'))[0].alias, 'Bobby', 'the alias was kept');
 });
 
-scenario('requests to oneself and to nobody', { kinds: MINI, proves: ['nim/cmd/friendReuqest'] }, async (ctx) => {
+scenario('requests to oneself and to nobody', { kinds: NODE_KINDS, proves: ['nim/cmd/friendReuqest'] }, async (ctx) => {
   const a = await ctx.account('alice');
   const alice = await ctx.login(a);
   await assert.rejects(alice.call('friend.addFriend', { account: a.accid }), (e) => e.code === 414);
@@ -112,7 +107,7 @@ scenario('requests to oneself and to nobody', { kinds: MINI, proves: ['nim/cmd/f
 });
 
 scenario('friends by the app\'s server', {
-  kinds: MINI,
+  kinds: NODE_KINDS,
   proves: ['rest/friend/add', 'rest/friend/update', 'rest/friend/delete', 'rest/friend/get', 'rest/friend/getByAccid', 'nim/event/syncFriend', 'nim/event/sysMsg'],
 }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
@@ -135,7 +130,7 @@ scenario('friends by the app\'s server', {
   assert.deepEqual(await friends(alice), []);
 });
 
-scenario('the black list stops custom notifications, and friend requests silently', { kinds: MINI, proves: ['nim/cmd/sendCustomSysMsg', 'nim/cmd/friendReuqest', 'nim/cmd/setBlack'] }, async (ctx) => {
+scenario('the black list stops custom notifications, and friend requests silently', { kinds: NODE_KINDS, proves: ['nim/cmd/sendCustomSysMsg', 'nim/cmd/friendReuqest', 'nim/cmd/setBlack'] }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   await bob.call('user.setBlack', { account: a.accid, isAdd: true });
   await assert.rejects(alice.call('systemMessage.sendCustomSysMsg', { type: 'customP2p', to: b.accid, attach: '{}' }), (e) => e.code === 7101);
@@ -156,7 +151,7 @@ scenario('friends of one app are not those of another', { kinds: ['mini-0.17.2']
 });
 
 scenario('custom notifications of teams reach who is online', {
-  kinds: ['mini-0.15.0', 'mini-0.17.2', 'browser-0.17.2'], proves: ['nim/cmd/sendCustomSysMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg'],
+  proves: ['nim/cmd/sendCustomSysMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg'],
 }, async (ctx) => {
   const { a, b, alice, bob } = await pair(ctx);
   const c = await ctx.account('carol');

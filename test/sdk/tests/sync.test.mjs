@@ -184,7 +184,6 @@ scenario('server time', { kinds: ['mini-0.17.2', 'uni-0.17.2', 'browser-0.17.2']
 });
 
 scenario('black list and mute list', {
-  kinds: NODE_KINDS,
   proves: [
     'nim/cmd/setBlack', 'nim/cmd/setMute', 'nim/cmd/syncRelations', 'nim/cmd/onUpdateBlackList', 'nim/cmd/onUpdateMuteList',
     'nim/event/updateBlackList', 'nim/event/updateMuteList', 'nim/event/relations', 'nim/cmd/sendMsg',

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { suite } from '../lib/suite.mjs';
 import { useServer } from '../lib/server.mjs';
-import { eventually } from '../lib/clients.mjs';
+import { eventually, NODE_KINDS } from '../lib/clients.mjs';
 
 const server = useServer();
 const scenario = suite(() => server.apps[0]);
-const KINDS = ['mini-0.15.0', 'mini-0.17.2'];
 const text = (client, to, body, extra) => client.call('msg.sendTextMsg', { scene: 'team', to, body, ...extra });
 const flat = (client, name) => client.seen(name).flatMap((e) => e.args[0].msgs);
 const code = (n) => (e) => e.code === n;
@@ -24,7 +23,6 @@ async function crowd(ctx, names, options = {}) {
 }
 
 scenario('a team is made: everybody is told and has it', {
-  kinds: KINDS,
   proves: ['nim/cmd/createTeam', 'nim/cmd/getTeamInfo', 'nim/cmd/getTeams', 'nim/cmd/getTeamMembers', 'nim/cmd/getTeamsById', 'nim/event/addTeamMembers'],
 }, async (ctx) => {
   const { accounts: [a, b, c], clients: [alice, bob, carol], team, teamId } = await crowd(ctx, ['alice', 'bob', 'carol'], { intro: 'hello', ext: '{"x":1}' });
@@ -50,7 +48,6 @@ scenario('a team is made: everybody is told and has it', {
 });
 
 scenario('invitations: accepted, refused, with a greeting', {
-  kinds: KINDS,
   proves: ['nim/cmd/addTeamMembers', 'nim/cmd/acceptTeamInvite', 'nim/cmd/rejectTeamInvite', 'nim/cmd/getTeamMemberInvitorAccid', 'nim/event/sysMsg'],
 }, async (ctx) => {
   const { clients: [alice], accounts: [a], teamId } = await crowd(ctx, ['alice', 'bob'], { beInviteMode: 'noVerify' });
@@ -80,7 +77,7 @@ scenario('invitations: accepted, refused, with a greeting', {
 });
 
 scenario('applications: passed, refused, not needed, never', {
-  kinds: KINDS,
+  kinds: NODE_KINDS,
   proves: ['nim/cmd/applyTeam', 'nim/cmd/passTeamApply', 'nim/cmd/rejectTeamApply'],
 }, async (ctx) => {
   const { clients: [alice, bob], accounts: [a], teamId } = await crowd(ctx, ['alice', 'bob'], { joinMode: 'needVerify' });
@@ -111,7 +108,7 @@ scenario('applications: passed, refused, not needed, never', {
 });
 
 scenario('removal, leaving and the end', {
-  kinds: KINDS,
+  kinds: NODE_KINDS,
   proves: ['nim/cmd/removeTeamMembers', 'nim/cmd/leaveTeam', 'nim/cmd/dismissTeam', 'nim/event/removeTeamMembers', 'nim/event/dismissTeam'],
 }, async (ctx) => {
   const { clients: [alice, bob, carol, dave], accounts: [, b, c], teamId } = await crowd(ctx, ['alice', 'bob', 'carol', 'dave']);
@@ -139,7 +136,7 @@ scenario('removal, leaving and the end', {
 });
 
 scenario('managers, transfer and rank', {
-  kinds: KINDS,
+  kinds: NODE_KINDS,
   proves: ['nim/cmd/addTeamManagers', 'nim/cmd/removeTeamManagers', 'nim/cmd/transferTeam', 'nim/event/updateTeamManagers', 'nim/event/transferTeam'],
 }, async (ctx) => {
   const { clients: [alice, bob, carol], accounts: [a, b, c], teamId } = await crowd(ctx, ['alice', 'bob', 'carol']);
@@ -160,8 +157,8 @@ scenario('managers, transfer and rank', {
 });
 
 scenario('info, own data and nicks', {
-  kinds: KINDS,
-  proves: ['nim/cmd/updateTeamInfo', 'nim/cmd/updateMyMemberInfo', 'nim/cmd/updateNickInTeam', 'nim/cmd/syncUpdateTeamMember', 'nim/cmd/syncCreateTeam', 'nim/event/updateTeam', 'nim/event/updateTeamMember'],
+  kinds: NODE_KINDS,
+  proves: ['nim/cmd/updateTeamInfo', 'nim/cmd/updateMyMemberInfo', 'nim/cmd/updateNickInTeam', 'nim/cmd/syncUpdateTeamMember', 'nim/cmd/syncCreateTeam', 'nim/event/createTeam', 'nim/event/updateTeam', 'nim/event/updateTeamMember', 'nim/event/myTeamMembers'],
 }, async (ctx) => {
   const { clients: [alice, bob], accounts: [a, b], teamId } = await crowd(ctx, ['alice', 'bob']);
   const desk = await ctx.login(a, { kind: ctx.otherKind });
@@ -177,11 +174,15 @@ scenario('info, own data and nicks', {
   await alice.call('team.updateMemberNick', { teamId, account: b.accid, nickInTeam: 'cook' });
   await eventually(async () => (await bob.call('team.getTeamMembers', { teamId })).some((m) => m.account === b.accid && m.nickInTeam === 'cook' && m.ext === 'mine'));
   const other = await alice.call('team.createTeam', { type: 'normal', name: 'chat', accounts: [b.accid] });
-  await eventually(() => desk.packets('<-', '8-101').some((p) => p.body[0]['1'] === other.teamId), { what: 'the team on the other device' });
+  const [made, owner] = await desk.event('createTeam').then(() => desk.seen('createTeam')[0].args);
+  assert.deepEqual([made.teamId, made.name, made.type, owner.account, owner.type], [other.teamId, 'chat', 'normal', a.accid, 'owner']);
+  assert.equal(alice.seen('createTeam').length, 0, 'not on the device that made it');
+  const [own] = await bob.event('myTeamMembers', (l) => l[0].nickInTeam === 'cook');
+  assert.deepEqual([own.teamId, own.account], [teamId, b.accid]);
 });
 
 scenario('silence: one member, then everybody', {
-  kinds: KINDS,
+  kinds: NODE_KINDS,
   proves: ['nim/cmd/muteTeamMember', 'nim/cmd/getMutedTeamMembers', 'nim/cmd/muteTeam', 'nim/event/updateTeamMembersMute'],
 }, async (ctx) => {
   const { clients: [alice, bob, carol], accounts: [, b], teamId } = await crowd(ctx, ['alice', 'bob', 'carol']);
@@ -201,7 +202,6 @@ scenario('silence: one member, then everybody', {
 });
 
 scenario('messages: to everybody, to own devices, in history', {
-  kinds: KINDS,
   proves: ['nim/cmd/sendTeamMsg', 'nim/cmd/getHistoryTeamMsgs', 'nim/event/msg'],
 }, async (ctx) => {
   const { clients: [alice, bob, carol], accounts: [a], teamId } = await crowd(ctx, ['alice', 'bob', 'carol']);
@@ -231,7 +231,7 @@ scenario('messages: to everybody, to own devices, in history', {
 });
 
 scenario('offline, then roaming; a removed member gets the removal and nothing after', {
-  kinds: KINDS,
+  kinds: NODE_KINDS,
   proves: ['nim/cmd/syncOfflineMsgs', 'nim/cmd/syncRoamingMsgs', 'nim/cmd/syncTeams', 'nim/cmd/syncMyTeamMembers', 'nim/event/teams'],
 }, async (ctx) => {
   const { clients: [alice, bob, carol], accounts: [, b, c], teamId } = await crowd(ctx, ['alice', 'bob', 'carol']);
@@ -258,7 +258,7 @@ scenario('offline, then roaming; a removed member gets the removal and nothing a
 });
 
 scenario('read receipts', {
-  kinds: KINDS,
+  kinds: NODE_KINDS,
   proves: ['nim/cmd/sendTeamMsgReceipt', 'nim/cmd/getTeamMsgReads', 'nim/cmd/getTeamMsgReadAccounts', 'nim/cmd/notifyTeamMsgReceipts', 'nim/event/teamMsgReceipts'],
 }, async (ctx) => {
   const { clients: [alice, bob, carol], accounts: [, b, c], teamId } = await crowd(ctx, ['alice', 'bob', 'carol']);
@@ -274,4 +274,69 @@ scenario('read receipts', {
   const who = await carol.call('msg.getTeamMsgReadAccounts', { teamMsgReceipt: { teamId, idClient: m.idClient, idServer: m.idServer } });
   assert.deepEqual(who.readAccounts, [b.accid]);
   assert.deepEqual(who.unreadAccounts, [c.accid]);
+});
+
+scenario('recall in a team: by its sender, by a manager, while somebody is away', {
+  kinds: NODE_KINDS,
+  proves: ['nim/cmd/recallMsg', 'nim/cmd/onRecallMsg', 'nim/cmd/syncRecallMsgOfflineAndRoaming', 'nim/event/sysMsg', 'nim/event/syncSysMsgs'],
+}, async (ctx) => {
+  const { clients: [alice, bob, carol], accounts: [a, b, c], teamId } = await crowd(ctx, ['alice', 'bob', 'carol']);
+  const desk = await ctx.login(a, { kind: ctx.otherKind });
+  const own = await text(bob, teamId, 'mine');
+  await alice.event('msg', (m) => m.idClient === own.idClient);
+  await bob.call('msg.recallMsg', { msg: own, ps: 'sorry' });
+  for (const client of [alice, carol, desk]) {
+    const n = await client.event('sysMsg', (s) => s.type === 'recallMsgTeam');
+    assert.deepEqual([n.from, n.to, n.recallMessageInfo.idClient, n.recallMessageInfo.createTime], [b.accid, teamId, own.idClient, own.time]);
+  }
+  const second = await text(bob, teamId, 'improper');
+  const improper = await alice.event('msg', (m) => m.idClient === second.idClient);
+  const kept = await text(alice, teamId, 'kept');
+  await assert.rejects(bob.call('msg.recallMsg', { msg: { ...kept, scene: 'team' } }), code(403));
+  await carol.close();
+  await alice.call('msg.recallMsg', { msg: improper });
+  const told = await bob.event('sysMsg', (s) => s.recallMessageInfo?.idClient === second.idClient);
+  assert.equal(told.recallMessageInfo.opeAccount, a.accid, 'who recalled what another wrote');
+  await desk.event('sysMsg', (s) => s.recallMessageInfo?.idClient === second.idClient);
+  const back = await ctx.login(c);
+  const notices = back.seen('syncSysMsgs').flatMap((e) => e.args[0]).filter((n) => n.recallMessageInfo.idClient === second.idClient);
+  assert.deepEqual(notices.map((n) => [n.type, n.feature]), [['recallMsgTeam', 'leave']]);
+  const history = await back.call('msgLog.getHistoryMsgs', { scene: 'team', to: teamId });
+  assert.deepEqual(history.filter((m) => m.type === 'text').map((m) => m.idClient), [kept.idClient]);
+  assert.ok(![...flat(back, 'syncOfflineMsgs'), ...flat(back, 'syncRoamingMsgs')].some((m) => m.idClient === second.idClient));
+});
+
+scenario('custom notifications to a team reach who is here', { kinds: NODE_KINDS, proves: ['nim/cmd/sendCustomSysMsg', 'nim/cmd/onSysMsg', 'nim/event/sysMsg'] }, async (ctx) => {
+  const { clients: [alice, bob, carol], accounts: [a, , c], teamId } = await crowd(ctx, ['alice', 'bob', 'carol']);
+  await carol.call('disconnect');
+  const send = (client) => client.call('systemMessage.sendCustomSysMsg', { type: 'customTeam', to: teamId, attach: '{"typing":true}', setting: { needSaveOffline: true } });
+  await send(alice);
+  const n = await bob.event('sysMsg');
+  assert.deepEqual([n.type, n.from, n.to, n.attach], ['customTeam', a.accid, teamId, { typing: true }]);
+  assert.equal(alice.seen('sysMsg').length, 0);
+  assert.equal((await ctx.login(c)).seen('syncSysMsgs').length, 0, 'never stored');
+  await assert.rejects(send(await ctx.login(await ctx.account('mallory'))), code(804));
+});
+
+scenario('full-text search in teams', { kinds: NODE_KINDS, proves: ['nim/cmd/nimFtsCloudMsgLogs', 'nim/cmd/nimFtsCloudMsgLogsAggWithSession'] }, async (ctx) => {
+  const { clients: [alice, bob, carol], accounts: [a, , c], teamId } = await crowd(ctx, ['alice', 'bob', 'carol']);
+  const word = `needle${ctx.tag}`;
+  const one = await text(bob, teamId, `first ${word}`);
+  const direct = await bob.sendText(a, `between us ${word}`);
+  await text(carol, teamId, 'hay');
+  const two = await text(carol, teamId, `${word} 大海捞针`);
+  const search = (client, query) => client.call('msgLog.ftsCloudMsgLogs', { keyword: word, ...query });
+  const found = (msgs) => msgs.map((m) => m.idServer);
+  await eventually(async () => (await search(alice)).length === 3, { what: 'the index' });
+  assert.deepEqual(found(await search(alice)), found([two, direct, one]));
+  assert.deepEqual(found(await search(alice, { teamSessionList: [teamId] })), found([two, one]));
+  assert.deepEqual(found(await search(alice, { teamSessionList: [teamId], senderList: [c.accid] })), found([two]));
+  assert.deepEqual(found(await search(alice, { keyword: '捞针' })), found([two]));
+  const grouped = await alice.call('msgLog.ftsCloudMsgLogsAggWithSession', { keyword: word, msglogsLimit: 1 });
+  assert.deepEqual(found(grouped), found([two, direct]));
+  await text(alice, teamId, `later ${word}`);
+  await alice.call('team.removeTeamMembers', { teamId, accounts: [c.accid] });
+  await carol.event('removeTeamMembers');
+  assert.deepEqual(await search(carol), [], 'not for who is no member any more');
+  assert.equal(found(await search(bob, { p2pSessionList: [a.accid] })).length, 1);
 });
