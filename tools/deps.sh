@@ -28,6 +28,17 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 
+# An S3 server for tests, a module of its own; again only when its lock file has changed since.
+if [ "$what" != bench ] && ! { [ -x bin/versitygw ] && cmp -s test/s3/go.sum bin/.versitygw.sum; }; then
+  echo "deps: building versitygw for the tests over S3"
+  mkdir -p bin
+  if (cd test/s3 && CGO_ENABLED=0 go build -ldflags '-s -w' -o ../../bin/versitygw github.com/versity/versitygw/cmd/versitygw); then
+    cp test/s3/go.sum bin/.versitygw.sum
+  else
+    echo "deps: versitygw cannot be built; its tests are left out"
+  fi
+fi
+
 if [ "$what" != go ] && [ "$what" != bench ]; then
   if ! command -v npm >/dev/null 2>&1; then
     echo "deps: npm is missing; install Node.js 20 or newer"

@@ -50,6 +50,12 @@ type bed struct {
 
 func newBed(t *testing.T, settings ...string) *bed {
 	t.Helper()
+	return newBedOn(t, "", settings...)
+}
+
+// newBedOn is newBed over another store of blobs; "" = a directory.
+func newBedOn(t *testing.T, url string, settings ...string) *bed {
+	t.Helper()
 	b := &bed{t: t, clock: hytest.NewClock(time.Time{}), dir: t.TempDir()}
 	b.store = hytest.Store(t)
 	b.apps = app.New(b.store, b.clock.Now)
@@ -70,7 +76,15 @@ func newBed(t *testing.T, settings ...string) *bed {
 			t.Fatal(err)
 		}
 	}
-	blobs, err := blobstore.Open(t.Context(), "", b.dir)
+	b.start(url)
+	return b
+}
+
+// start makes the service and its listener anew, as a new process would.
+func (b *bed) start(url string) {
+	t := b.t
+	t.Helper()
+	blobs, err := blobstore.Open(t.Context(), url, b.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +99,6 @@ func newBed(t *testing.T, settings ...string) *bed {
 	srv := httptest.NewServer(b.handler)
 	t.Cleanup(srv.Close)
 	b.url = srv.URL
-	return b
 }
 
 func (b *bed) grant(ask file.Ask) file.Grant {
