@@ -141,3 +141,27 @@ scenario('messages, receipts and recalls of a team by REST', {
   assert.deepEqual(theirs.slice().sort(), mine.slice().sort());
   assert.ok(theirs.includes(String(kept.msgid)) && !theirs.includes(String(data.msgid)));
 });
+
+scenario('notifications that a team does not want', {
+  kinds: KINDS,
+  proves: ['rest/team/create', 'rest/team/update', 'rest/team/query', 'nim/cmd/getTeams', 'nim/event/msg'],
+}, async (ctx) => {
+  const [a, b] = await Promise.all(['alice', 'bob'].map(async (n) => (await ctx.account(n))));
+  const bob = await ctx.login(b);
+  const make = (options) => ok('team/create', { owner: a.accid, members: [b.accid], tname: 'quiet', msg: '', magree: 0, joinmode: 0, ...options });
+  const { tid: unheard } = await make({ isNotifyCloseOnline: 1 });
+  await ok('team/update', { tid: unheard, owner: a.accid, intro: 'unheard' });
+  const { data } = await ok('msg/sendMsg', { from: a.accid, ope: 1, to: unheard, type: 0, body: { msg: 'heard' } });
+  await bob.event('msg', (m) => m.idServer === String(data.msgid)); // at once, although what came before it is not delivered
+  assert.equal(bob.seen('addTeamMembers').length + bob.seen('updateTeam').length + bob.seen('msg', (m) => m.type === 'notification').length, 0);
+  const [team] = await bob.call('team.getTeams');
+  assert.deepEqual([team.teamId, team.intro], [unheard, 'unheard']);
+  const history = async (tid) => (await bob.call('msgLog.getHistoryMsgs', { scene: 'team', to: tid, limit: 100 })).filter((m) => m.type === 'notification').length;
+  assert.equal(await history(unheard), 2);
+
+  const { tid: unkept } = await make({ isNotifyClosePersistent: 1 });
+  await bob.event('addTeamMembers', (e) => e.team.teamId === unkept);
+  assert.equal(await history(unkept), 0);
+  const { tinfos } = await ok('team/query', { tids: [unheard, unkept], ope: 0 });
+  assert.deepEqual(tinfos.map((t) => [t.isNotifyCloseOnline, t.isNotifyClosePersistent]), [[true, false], [false, true]]);
+});
