@@ -36,6 +36,9 @@ type receiptCopy struct {
 	Time     string `json:"timestamp"` // ms
 }
 
+// WantCopy decides whether r is copied.
+func (r *Receipt) WantCopy(a *app.App) { r.copied = eventcopy.Wanted(a, eventcopy.Receipt) }
+
 // Copy returns what the app's server is told of r; nil if it is told nothing.
 // The store keeps it in the transaction of r, if r is news.
 func (r *Receipt) Copy(app string) *eventcopy.Copy {
@@ -78,7 +81,7 @@ func (s *Service) MarkReceipt(ctx context.Context, a *app.App, r *Receipt) error
 		return err
 	}
 	r.TimeMs = min(r.TimeMs, s.clock.NowMs()+clockDrift)
-	r.copied = eventcopy.Wanted(a, eventcopy.Receipt)
+	r.WantCopy(a)
 	rose, err := s.store.RaiseReceipt(ctx, a.Key, r)
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 		"files": testFiles, "files: usage": testFileUsage, "files: lists": testFileLists, "files: jobs": testFileJobs,
 		"chat files": testChatFiles, "accounts of the Easemob API": testEasemobAccounts, "qchat": testQChat,
 
-		"outbox": testOutbox, "outbox: messages": testOutboxMessages, "outbox: leases": testOutboxLease, "outbox: logins": testOutboxLogins,
+		"outbox": testOutbox, "outbox: messages": testOutboxMessages, "outbox: leases": testOutboxLease, "outbox: logins": testOutboxLogins, "outbox: teams": testOutboxTeams, "outbox: other events": testOutboxEvents,
 		"words":            testWords,
 		"import: messages": testImportMessages, "import: teams": testImportTeam, "import: accounts": testImportAccounts, "import: ids": testImportIDs,
 
