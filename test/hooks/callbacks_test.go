@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"hongyan/internal/bench"
+	"hongyan/internal/edge/wire"
+	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/hytest"
 	hookrows "hongyan/internal/infra/hook"
 )
@@ -177,5 +179,34 @@ func TestCallbackPolicy(t *testing.T) {
 			}
 			w.r.start()
 		})
+	}
+}
+
+// TestASlowReceiverHoldsUpItsAskersAlone: while one client's message waits for
+// the verdict, everybody else goes on.
+func TestASlowReceiverHoldsUpItsAskersAlone(t *testing.T) {
+	w := newWorld(t, "callback_events", "1", "callback_timeout", "10000")
+	w.r.answers("/callback", func(hook) (int, string, time.Duration) { return 200, `{"errCode":0}`, 2 * time.Second })
+	alice := make(chan int, 1)
+	go func() {
+		reply, _ := w.clients["alice"].Call(hytest.Context(t), idOf(nimwire.SendMsg), w.text("bob", "slow").q)
+		if reply == nil {
+			reply = &bench.Reply{}
+		}
+		alice <- reply.Code
+	}()
+	hytest.Eventually(t, "somebody is asked", func() bool { return len(w.r.of("/callback")) > 0 })
+	for range 3 {
+		w.ok(w.clients["bob"], request{idOf(nimwire.GetHistoryMsgs), &nimwire.GetHistoryMsgsRequest{To: "alice", Limit: 10}})
+		w.ok(w.clients["bob"], request{idOf(nimwire.SendSuperTeamCustomSysMsg), &nimwire.SendSuperTeamCustomSysMsgRequest{SysMsg: nimwire.SysMsg{Type: wire.Int(103), To: wire.Str(fmt.Sprint(w.super)), Attach: wire.Str("x")}}})
+	}
+	w.api("msg/sendMsg", "from", "bob", "to", "alice", "ope", "0", "type", "0", "body", `{"msg":"by REST"}`)
+	select {
+	case code := <-alice:
+		t.Fatalf("alice was answered %d before the verdict, or the others waited for it", code)
+	default:
+	}
+	if code := <-alice; code != 200 {
+		t.Errorf("alice is answered %d", code)
 	}
 }

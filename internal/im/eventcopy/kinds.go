@@ -29,7 +29,7 @@ func (k Kind) Numbers() string {
 // the rows that say so.
 func Kinds() []Kind {
 	const (
-		noChatroom = "chatrooms are not served yet"
+		noChatroom = "chatrooms are not copied yet"
 		noMedia    = "there is no media engine"
 	)
 	return []Kind{
@@ -52,6 +52,6 @@ func Kinds() []Kind {
 		{[]Event{CallbackFailed}, "failed callback", ""},
 		{[]Event{LoginFailed}, "failed login", ""},
 		{[]Event{89, 90, 91}, "message modified", "the SDKs served cannot modify messages"},
-		{nil, "QChat", "QChat is not served yet; the numbers are not known"},
+		{nil, "QChat", "not copied yet; the numbers are not known"},
 	}
 }

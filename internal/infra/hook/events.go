@@ -22,8 +22,8 @@ func (e Event) Numbers() string {
 // server asks about the rows that say so, and about no others.
 func Events() []Event {
 	const (
-		noChatroom = "chatrooms are not served yet"
-		noQChat    = "QChat is not served yet"
+		noChatroom = "chatrooms do not ask yet"
+		noQChat    = "QChat does not ask yet"
 	)
 	return []Event{
 		{1, 1, "p2p message", ""},
