@@ -126,34 +126,49 @@ func (c *client) bucket(path string) *bucket {
 
 // bucket spaces the calls to one counter of the source evenly.
 type bucket struct {
-	mu    sync.Mutex // guards the rest
-	every time.Duration
-	next  time.Time
+	mu      sync.Mutex // guards the rest
+	every   time.Duration
+	next    time.Time // place of the next call
+	blocked time.Time // no call before
 }
 
-// wait takes the next place and waits for it.
+// wait takes the next place and waits for it. Whoever waits while the counter
+// gets blocked waits that out too.
 func (b *bucket) wait(ctx context.Context) error {
-	b.mu.Lock()
-	at := b.next
-	if now := time.Now(); at.Before(now) {
-		at = now
+	for {
+		b.mu.Lock()
+		at, blocked := b.next, b.blocked
+		if now := time.Now(); at.Before(now) {
+			at = now
+		}
+		b.next = at.Add(b.every)
+		b.mu.Unlock()
+		if err := sleep(ctx, time.Until(at)); err != nil {
+			return err
+		}
+		b.mu.Lock()
+		same := b.blocked.Equal(blocked)
+		b.mu.Unlock()
+		if same {
+			return nil
+		}
 	}
-	b.next = at.Add(b.every)
-	b.mu.Unlock()
-	return sleep(ctx, time.Until(at))
 }
 
 // slowest is the lowest rate that blocks lead to.
 const slowest = time.Second
 
-// block leaves the counter alone for a while and is slower from then on.
+// block leaves the counter alone for a while and is a fifth slower from then on.
 func (b *bucket) block(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if until := time.Now().Add(d); b.next.Before(until) {
-		b.next = until
-		b.every = min(b.every*5/4, max(slowest, b.every))
+	now := time.Now()
+	if now.Before(b.blocked) {
+		return // calls that were under way are told of the same block
 	}
+	b.blocked = now.Add(d)
+	b.next = b.blocked
+	b.every = max(b.every, min(b.every*5/4, slowest))
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -114,7 +114,7 @@ func renumber(body string, tids map[string]int64) string {
 	afterValue := func() { wantKey = len(inObject) > 0 && inObject[len(inObject)-1] }
 	for {
 		t, err := d.Token()
-		if err == io.EOF {
+		if err == io.EOF && len(path) == 0 {
 			break
 		}
 		if err != nil {

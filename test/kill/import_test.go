@@ -58,3 +58,31 @@ func TestKilledImport(t *testing.T) {
 		}
 	}
 }
+
+// An app that is in use is not imported into; a disabled one is, while the
+// server goes on with the others.
+func TestImportBesideARunningServer(t *testing.T) {
+	s := proc.New(t)
+	list := filepath.Join(t.TempDir(), "accounts.csv")
+	s.Tool([]string{"app", "create"}, "--key", proc.Key, "--secret", proc.Secret)
+	s.Tool([]string{"app", "set"}, "--key", proc.Key, "rest_rate=1000000")
+	s.Tool([]string{"bench", "seed"}, "--accounts", "30", "--teams", "10", "--messages", "600", "--list", list)
+	s.Tool([]string{"app", "create"}, "--key", "second")
+	s.Start()
+	run := func() (string, error) {
+		cmd := proc.Command(t, "import", "yunxin", "--data", s.Data, "--key", "second", "--from", "http://"+s.Addr, "--from-key", proc.Key, "--accounts", list, "--rate", "100000")
+		cmd.Env = append(cmd.Env, "YUNXIN_APP_SECRET="+proc.Secret)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run(); err == nil || !strings.Contains(out, "app second is in use") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	s.Tool([]string{"app", "disable"}, "--key", "second")
+	if out, err := run(); err != nil || !strings.Contains(out, "\nequal\n") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !s.Running() {
+		t.Error("the server has ended")
+	}
+}
