@@ -3,7 +3,6 @@ package kill
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -71,19 +70,8 @@ func member(t *testing.T, s *proc.Server, name, device string, onPush func(*benc
 // 503, the process stays up and answers what needs no room, and when there is
 // room again everything goes on; what was acknowledged is there.
 func TestFullDisk(t *testing.T) {
-	if os.Getuid() != 0 {
-		hytest.LeaveOut(t, "a full disk: mounting a small file system needs root")
-	}
 	hytest.NoLeaks(t)
-	dir := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", dir).CombinedOutput(); err != nil {
-		hytest.LeaveOut(t, fmt.Sprintf("a full disk: mount: %v %s", err, out))
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v %s", err, out)
-		}
-	})
+	dir := smallDisk(t, 12)
 	s := proc.New(t)
 	s.Move(filepath.Join(dir, "data"))
 	s.Start()

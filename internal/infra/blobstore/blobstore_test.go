@@ -79,6 +79,25 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
+// A link to another disk is as good as a directory.
+func TestLinkedDirectory(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "files")
+	if err := os.Symlink(t.TempDir(), link); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), "", link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Put(t.Context(), "a/b/c-1", strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	if err := s.Walk(t.Context(), func(key string, _ time.Time) error { keys = append(keys, key); return nil }); err != nil || len(keys) != 1 || keys[0] != "a/b/c-1" {
+		t.Errorf("%v, %v", keys, err)
+	}
+}
+
 func TestKeys(t *testing.T) {
 	s, dir := open(t)
 	for _, key := range []string{"", "/etc/passwd", "../x", "a/../../x", "a//b", "a\x00b", "a b", "ü", `a\b`, "a/..", "%2e%2e/x"} {

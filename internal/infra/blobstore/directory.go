@@ -37,6 +37,13 @@ func openDirectory(root string, b *buffers) (*directory, error) {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, err
 	}
+	// A link to another disk is no directory to those who walk.
+	if root, err = filepath.EvalSymlinks(root); err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
+		return nil, errors.Join(err, fmt.Errorf("%s is no directory", root))
+	}
 	return &directory{root: root, buffers: b, syncs: make(chan struct{}, maxSyncs)}, nil
 }
 

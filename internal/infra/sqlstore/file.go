@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"fmt"
 
 	"hongyan/internal/im/file"
 )
@@ -81,7 +82,7 @@ func (s *Store) ChangeFile(ctx context.Context, app, object string, q file.Quota
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, func(ctx context.Context, t tx) error {
+	err = s.write(ctx, func(ctx context.Context, t tx) error {
 		cur, err := readFile(ctx, t.query, no, app, object, s.engine.forUpdate())
 		if err != nil {
 			return err
@@ -117,6 +118,11 @@ func (s *Store) ChangeFile(ctx context.Context, app, object string, q file.Quota
 		}
 		return addUsage(ctx, t, no, next.Owner, next.Size-old.Size, q)
 	})
+	if s.engine.full(err) {
+		s.log.Error("no space left for the database", "err", err)
+		return fmt.Errorf("%w: %w", file.ErrFull, err)
+	}
+	return err
 }
 
 func putFile(ctx context.Context, t tx, no int64, f *file.File, isNew bool) error {

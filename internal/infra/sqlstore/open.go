@@ -265,6 +265,8 @@ type engine interface {
 	rebind(query string) string
 	// retryable says whether the whole transaction may be run again.
 	retryable(error) bool
+	// full says whether the disk of the database is.
+	full(error) bool
 	forUpdate() string
 	// index and unindex add a message to the search index and take it out, and
 	// searchQuery asks it (search.go).
@@ -290,6 +292,10 @@ func (sqliteEngine) forgetClientIDs() string {
 }
 func (sqliteEngine) retryable(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "SQLITE_BUSY") || strings.Contains(err.Error(), "database is locked"))
+}
+
+func (sqliteEngine) full(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "disk is full")
 }
 
 // lockMigrations locks a database of its own, which lasts as long as the
@@ -336,6 +342,10 @@ func (postgresEngine) forgetClientIDs() string {
 func (postgresEngine) lockMigrations(ctx context.Context, s *Store) (func(), error) {
 	const key = "7526411029" // any number nobody else uses
 	return lockOn(ctx, s.db, "SELECT pg_advisory_lock("+key+")", "SELECT pg_advisory_unlock("+key+")", func() {})
+}
+func (postgresEngine) full(err error) bool {
+	var s interface{ SQLState() string }
+	return errors.As(err, &s) && s.SQLState() == "53100"
 }
 func (postgresEngine) retryable(err error) bool {
 	var s interface{ SQLState() string }

@@ -63,8 +63,13 @@ func OpenCache(dir string, max int64, clock func() time.Time, log *slog.Logger) 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open cache: %w", err)
 	}
+	dir, err := filepath.EvalSymlinks(dir) // who walks takes a link for a file
+	if err != nil {
+		return nil, fmt.Errorf("open cache: %w", err)
+	}
+	c.dir = dir
 	var found []*cached
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
