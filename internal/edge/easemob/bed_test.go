@@ -2,6 +2,7 @@ package easemob_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"image"
@@ -70,13 +71,24 @@ func newBedOn(t *testing.T, store *sqlstore.Store, settings ...string) *bed {
 	}
 	b.files = file.New(file.Config{Store: b.store, Blobs: blobs, Apps: b.apps, Accounts: b.accounts, Clock: b.clock.Now,
 		Key: hytest.Keys(t).FileKey(), Sniff: thumb.Sniff, Host: "files.example.com/nos"})
-	b.transfer = filegw.New(filegw.Config{Files: b.files, Media: thumb.Studio{}})
+	b.transfer = filegw.New(filegw.Config{Files: b.files, Media: thumb.Studio{}, Films: cinema{}})
 	srv := httptest.NewServer(easemob.New(easemob.Config{Apps: b.apps, Accounts: b.accounts, Tokens: b.tokens, Files: b.files, Transfers: b.transfer,
 		Presence: presence.NewDirectory(0, b.clock.Now), Bus: b.bus, Clock: b.clock.Now, PublicURL: "https://im.example.com",
 		ClientIP: func(*http.Request) string { return "192.0.2.1" }}))
 	t.Cleanup(srv.Close)
 	b.url = srv.URL
 	return b
+}
+
+// cinema stands for ffmpeg.
+type cinema struct{}
+
+func (cinema) Probe(context.Context, io.ReadSeeker) (file.Film, error) {
+	return file.Film{}, file.ErrNoMedia
+}
+
+func (cinema) Frame(context.Context, io.ReadSeeker, int64) ([]byte, error) {
+	return []byte(noise(400, 200)), nil
 }
 
 func (b *bed) create(a app.App) *app.App {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"hongyan/internal/edge/filegw"
 	"hongyan/internal/im/access"
 	"hongyan/internal/im/file"
 )
@@ -45,9 +46,6 @@ func (h *Handler) download(c *call) error {
 		return c.denied
 	case c.holder != nil && f.Chat.Restricted && !c.opens(f, secrets):
 		return errForbidden.because("chatfile no permission")
-	}
-	if c.query.Get("vframe") == "true" {
-		return errNoFile // stills of films are not made
 	}
 	return c.content(f)
 }
@@ -93,14 +91,19 @@ func (c *call) content(f *file.File) error {
 	hd.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	hd.Set("Cache-Control", c.cacheControl(f))
 	hd.Set("Vary", "Authorization, share-secret, thumbnail, Accept")
-	created := time.UnixMilli(f.CreatedMs)
 	w := &jsonRanges{ResponseWriter: c.w, c: c}
+	if c.query.Get("vframe") == "true" {
+		shape := c.box(f, "jpeg")
+		t, err := c.h.Transfers.Frame(c.ctx, f, 0, shape)
+		if err != nil {
+			return errNoFile // no film, or there is nothing that can look into it
+		}
+		c.picture(w, f, fmt.Sprintf("vframe-%dx%d", shape.Width, shape.Height), t)
+		return nil
+	}
 	if shape, ok := c.shape(f); ok {
 		if t, err := c.h.Transfers.Thumbnail(c.ctx, f, shape); err == nil && t.Len() < f.Size {
-			hd.Set("Content-Type", c.contentType(t.Type()))
-			hd.Set("Content-Disposition", "inline")
-			hd.Set("ETag", fmt.Sprintf(`"%s-%dx%d%c"`, f.MD5, shape.Width, shape.Height, shape.Fit))
-			c.h.Transfers.Content(w, c.r, created, t.Reader())
+			c.picture(w, f, fmt.Sprintf("%dx%d%c", shape.Width, shape.Height, shape.Fit), t)
 			return nil
 		}
 	}
@@ -109,21 +112,36 @@ func (c *call) content(f *file.File) error {
 	hd.Set("ETag", `"`+f.MD5+`"`)
 	body := c.h.Files.Open(c.ctx, f)
 	defer body.Close()
-	c.h.Transfers.Content(w, c.r, created, body)
+	c.h.Transfers.Content(w, c.r, time.UnixMilli(f.CreatedMs), body)
 	return nil
+}
+
+// picture gives what was made of a file; asked tells it from others of the file.
+func (c *call) picture(w http.ResponseWriter, f *file.File, asked string, t filegw.Thumb) {
+	hd := w.Header()
+	hd.Set("Content-Type", c.contentType(t.Type()))
+	hd.Set("Content-Disposition", "inline")
+	hd.Set("ETag", fmt.Sprintf(`"%s-%s"`, f.MD5, asked))
+	c.h.Transfers.Content(w, c.r, time.UnixMilli(f.CreatedMs), t.Reader())
+}
+
+// box is where a thumbnail of the file goes.
+func (c *call) box(f *file.File, format string) file.Shape {
+	s := file.Shape{Width: f.Chat.ThumbWidth, Height: f.Chat.ThumbHeight, Fit: file.FitInside, Quality: thumbQuality, Format: format}
+	if s.Width == 0 && s.Height == 0 {
+		s.Width, s.Height = int(c.app.Settings.Easemob.Thumbnail), int(c.app.Settings.Easemob.Thumbnail)
+	}
+	return s
 }
 
 // shape is the smaller picture that was asked for; ok is false for the original.
 func (c *call) shape(f *file.File) (s file.Shape, ok bool) {
 	small := strings.EqualFold(c.r.Header.Get("thumbnail"), "true") || strings.EqualFold(c.query.Get("thumbnail"), "true") || c.query.Get("size") == "small"
-	s = file.Shape{Width: f.Chat.ThumbWidth, Height: f.Chat.ThumbHeight, Fit: file.FitInside, Quality: thumbQuality}
+	s = c.box(f, "")
 	switch {
 	case !strings.HasPrefix(f.Type, "image/"):
 		return s, false
 	case small:
-		if s.Width == 0 && s.Height == 0 {
-			s.Width, s.Height = int(c.app.Settings.Easemob.Thumbnail), int(c.app.Settings.Easemob.Thumbnail)
-		}
 		return s, f.Size > smallImage
 	case c.query.Get("size") == "large":
 		s.Width, s.Height, s.Fit = largeSide, largeSide, file.FitCover

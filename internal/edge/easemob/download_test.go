@@ -196,6 +196,39 @@ func TestThumbnails(t *testing.T) {
 	}
 }
 
+// A still of a film, under the access rules of the film (docs/api/easemob.md section 5.6).
+func TestFrames(t *testing.T) {
+	b := newBed(t)
+	token := b.user(b.one, "alice")
+	film := "\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + strings.Repeat("\x00", 100)
+	uuid, secret := b.put(token, film, "restrict-access", "true")
+	for _, c := range []struct {
+		name, path, token string
+		status            int
+	}{
+		{"with token and secret", uuid + "?vframe=true&share-secret=" + secret, token, 200},
+		{"with the secret in the query alone", uuid + "?vframe=true&em-redirect=true&share-secret=" + secret, "", 200},
+		{"as the web SDK's messages have it", uuid + "?vframe=true", "", 401},
+		{"without the secret", uuid + "?vframe=true", token, 403},
+		{"another value", uuid + "?vframe=1&share-secret=" + secret, token, 200},
+	} {
+		r := b.call("GET", "chatfiles/"+c.path, c.token, "")
+		if r.status != c.status {
+			t.Errorf("%s: %d %s", c.name, r.status, r.body)
+		}
+		if c.status == 200 && c.name != "another value" {
+			if f, w, h := size(t, r); f != "jpeg" || w != 170 || h != 85 || r.head.Get("Content-Type") != "image/jpeg" {
+				t.Errorf("%s: %s %d×%d %v", c.name, f, w, h, r.head)
+			}
+		}
+	}
+	text, _ := b.put(token, "text")
+	b.call("GET", "chatfiles/"+text+"?vframe=true", token, "").refused(t, "of a text", 404, "entity_not_found", "")
+	if r := b.do("GET", "/org/one/chatfiles/"+uuid+"?share-secret="+secret, nil, "Authorization", token, "thumbnail", "true"); r.body != film {
+		t.Errorf("thumbnail of a film: %d, %d bytes", r.status, len(r.body))
+	}
+}
+
 // Many first requests for one thumbnail get the same.
 func TestThumbnailsAtOnce(t *testing.T) {
 	b := newBed(t, "easemob_rate", "0")

@@ -106,19 +106,18 @@ func TestFirstPartsAtOnce(t *testing.T) {
 			b := newBedOn(t, hytest.Open(t, config(t)), "easemob_file_max", "30")
 			token := b.user(b.one, "alice")
 			id := b.begin(token)
-			full := strings.Repeat("x", partSize)
 			var wg sync.WaitGroup
 			for n := range 4 {
 				wg.Add(1)
 				go func() {
 					defer wg.Done()
-					if r := b.part(token, id, fmt.Sprint(n+1), full); r.status != 200 {
+					if r := b.part(token, id, fmt.Sprint(n+1), "short"); r.status != 200 {
 						t.Errorf("part %d: %d %s", n+1, r.status, r.body)
 					}
 				}()
 			}
 			wg.Wait()
-			if r := b.complete(token, id, ""); r.status != 200 || !strings.Contains(r.body, fmt.Sprint(4*partSize)) {
+			if r := b.call("GET", partPath+"/"+id+"/parts", token, ""); strings.Count(r.body, "part_number") != 4 {
 				t.Errorf("%d %s", r.status, r.body)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"hongyan/internal/im"
@@ -59,5 +60,22 @@ func (t Thumb) Reader() io.ReadSeeker { return bytes.NewReader(t.content) }
 func (h *Handler) Thumbnail(ctx context.Context, f *file.File, s file.Shape) (Thumb, error) {
 	return h.compute(ctx, f, fmt.Sprintf("%+v", s), func(ctx context.Context, in *file.Reader) ([]byte, string, error) {
 		return h.media.Render(ctx, in, s)
+	})
+}
+
+// HasFrames says whether pictures of films can be made here.
+func (h *Handler) HasFrames() bool { return h.films != nil }
+
+// Frame makes a picture of a film at a time, or takes one that was made before.
+func (h *Handler) Frame(ctx context.Context, f *file.File, atMs int64, s file.Shape) (Thumb, error) {
+	if !h.HasFrames() || !strings.HasPrefix(f.Type, "video/") {
+		return Thumb{}, file.ErrNoMedia
+	}
+	return h.compute(ctx, f, fmt.Sprintf("vframe %d %+v", atMs, s), func(ctx context.Context, in *file.Reader) ([]byte, string, error) {
+		pic, err := h.films.Frame(ctx, in, atMs)
+		if err != nil {
+			return nil, "", err
+		}
+		return h.media.Render(ctx, bytes.NewReader(pic), s)
 	})
 }

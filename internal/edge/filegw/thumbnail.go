@@ -1,7 +1,6 @@
 package filegw
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -196,7 +195,7 @@ func (h *Handler) frame(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		writeError(w, http.StatusUnsupportedMediaType, text)
 		return nil
 	}
-	if h.films == nil {
+	if !h.HasFrames() {
 		return refuse("vframe needs ffmpeg, which this server does not have")
 	}
 	if !strings.HasPrefix(f.Type, "video/") {
@@ -214,13 +213,7 @@ func (h *Handler) frame(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if size := q.Get("resize"); err != nil || !(at >= 0 && at <= maxOffset) || size != "" && !box(size, &s) {
 		return im.Errorf(im.CodeBadParam, "offset is a time in seconds, resize is WxH")
 	}
-	t, err := h.compute(ctx, f, fmt.Sprintf("vframe %d %+v", int64(at*1000), s), func(ctx context.Context, in *file.Reader) ([]byte, string, error) {
-		pic, err := h.films.Frame(ctx, in, int64(at*1000))
-		if err != nil {
-			return nil, "", err
-		}
-		return h.media.Render(ctx, bytes.NewReader(pic), s)
-	})
+	t, err := h.Frame(ctx, f, int64(at*1000), s)
 	if err != nil {
 		return refuse("no frame could be made")
 	}
