@@ -75,12 +75,12 @@ func deeds() map[team.Op]deed {
 }
 
 // want is what the table says of a member, as a code.
-func want(r team.Rule, typ team.Type, role string, all bool) im.Code {
+func want(r team.Rule, ty sized, role string, all bool) im.Code {
 	g := r.Ordinary
 	switch {
-	case typ == team.Basic && role == "owner":
+	case ty.typ == team.Basic && role == "owner":
 		g = r.BasicOwner
-	case typ == team.Basic:
+	case ty.typ == team.Basic:
 		g = r.BasicMember
 	case role == "owner":
 		g = r.Owner
@@ -95,7 +95,8 @@ func want(r team.Rule, typ team.Type, role string, all bool) im.Code {
 	case team.Never:
 		return im.CodeTeamNoRight
 	}
-	if all {
+	// In a large super team what a team is called is its managers' affair.
+	if all && (ty.level == 0 || g == team.IfInviteAll) {
 		return im.CodeOK
 	}
 	return im.CodeTeamNoRight
@@ -114,13 +115,9 @@ func TestPermissions(t *testing.T) {
 		if do[r.Op] == nil {
 			t.Fatalf("%s is not tried", r.Name)
 		}
-		for _, typ := range []struct {
-			name string
-			kind team.Kind
-			typ  team.Type
-		}{{"basic", team.Normal, team.Basic}, {"advanced", team.Normal, team.Advanced}, {"super", team.Super, team.Advanced}} {
+		for _, typ := range append(allTypes[:], sized{name: "large super", kind: team.Super, typ: team.Advanced, level: 2001}) {
 			for _, all := range []bool{false, true} {
-				for _, role := range []string{"owner", "manager", "member", "removed", "stranger", "foreign"} {
+				for _, role := range roles {
 					if typ.typ == team.Basic && role == "manager" {
 						continue
 					}
@@ -128,13 +125,13 @@ func TestPermissions(t *testing.T) {
 					if all {
 						mode = ptr(team.ByAll)
 					}
-					tm := b.make(team.Creation{Kind: typ.kind, Type: typ.typ, Fields: team.Update{InviteMode: mode, UpdateMode: mode, ExtMode: mode}},
+					tm := b.make(team.Creation{Kind: typ.kind, Type: typ.typ, Fields: team.Update{InviteMode: mode, UpdateMode: mode, ExtMode: mode, Level: typ.size()}},
 						"owner", "manager", "member", "target", "removed")
 					if typ.typ == team.Advanced {
 						b.ok(b.teams.SetManagers(b.ctx(), b.as("owner"), tm.Kind, tm.TID, []string{"manager"}, true))
 					}
 					b.remove(tm, "owner", "removed")
-					who, code := b.as(role), want(r, typ.typ, role, all)
+					who, code := b.as(role), want(r, typ, role, all)
 					switch role {
 					case "removed", "stranger":
 						code = im.CodeTeamNotMember
