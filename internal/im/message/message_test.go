@@ -140,18 +140,28 @@ type world struct {
 }
 
 func newWorld(t *testing.T, overrides ...string) *world {
+	return newWorldOn(t, hytest.SQLite(t), overrides...)
+}
+
+func newWorldOn(t *testing.T, config sqlstore.Config, overrides ...string) *world {
 	w := &world{t: t, clock: hytest.NewClock(time.Time{}), bus: &hytest.Bus{}}
-	w.store = hytest.Store(t, func(c *sqlstore.Config) { c.Clock = w.clock.Now })
+	config.Clock = w.clock.Now
+	w.store = hytest.Open(t, config)
 	w.app = hytest.App(t, w.store, overrides...)
 	w.accounts = account.New(account.Config{Store: w.store, Clock: w.clock.Now, TokenKey: []byte("k")})
 	w.svc = message.New(w.store, w.accounts, w.bus, w.clock.Now)
 	for _, id := range []string{"alice", "bob", "carol"} {
-		nick := "nick of " + id
-		if _, _, err := w.accounts.Register(t.Context(), w.app.Key, id, "", account.CardUpdate{Name: &nick}); err != nil {
-			t.Fatal(err)
-		}
+		w.register(id)
 	}
 	return w
+}
+
+func (w *world) register(id string) {
+	w.t.Helper()
+	nick := "nick of " + id
+	if _, _, err := w.accounts.Register(w.t.Context(), w.app.Key, id, "", account.CardUpdate{Name: &nick}); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) message(from, to string, flags message.Flags) *message.Message {
