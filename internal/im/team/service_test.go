@@ -3,6 +3,7 @@ package team_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -203,4 +204,60 @@ func TestBasicTeam(t *testing.T) {
 	b.code("empty", err, im.CodeTeamNotFound)
 	_, _, err = b.teams.Apply(b.ctx(), b.as("a"), tm.Kind, tm.TID, "")
 	b.code("apply to what is gone", err, im.CodeTeamNotFound)
+}
+
+// TestRoster: copies name the members of a team that is not too large, as they
+// are after the last change.
+func TestRoster(t *testing.T) {
+	b := newBed(t, hytest.SQLite(t), "copy_url", "http://receiver.example/", "copy_events", "1", "team_members_max", "300")
+	var many []string
+	for i := range team.CopiedMembers {
+		many = append(many, fmt.Sprintf("u%03d", i))
+	}
+	b.register(b.app, append(many, "a", "b", "c")...)
+	tm := b.make(team.Creation{Type: team.Advanced}, "a", "b")
+	roster := func(want string) {
+		t.Helper()
+		for range 2 { // read, and remembered
+			_, err := b.teams.MaySend(b.ctx(), b.app.Key, tm.Conv(), "a", false)
+			b.ok(err)
+			got, err := b.teams.Roster(b.ctx(), b.app.Key, tm.Conv())
+			if err != nil || got != want {
+				t.Errorf("%.40s..., %v, want %.40s...", got, err, want)
+			}
+		}
+	}
+	last := func() string {
+		t.Helper()
+		cs, err := b.store.Copies(b.ctx(), b.app.Key, 0, 100)
+		b.ok(err)
+		return string(cs[len(cs)-1].Body)
+	}
+	names := func(want string) {
+		t.Helper()
+		if got := last(); want == "" && strings.Contains(got, "tMembers") || want != "" && !strings.Contains(got, `"tMembers":"`+want+`"`) {
+			t.Errorf("%.300s, want %q", got, want)
+		}
+	}
+	roster("[a, b]")
+	names("[a, b]")
+	_, err := b.teams.Invite(b.ctx(), b.as("a"), tm.Kind, tm.TID, team.Invite{Accids: []string{"c"}, Direct: true})
+	b.ok(err)
+	roster("[a, b, c]")
+	names("[a, b, c]")
+	b.ok(b.teams.Leave(b.ctx(), b.as("b"), tm.Kind, tm.TID))
+	roster("[a, c]")
+	names("[a, c]")
+	_, err = b.send(tm, "c", "hi", 0)
+	b.ok(err)
+	names("[a, c]")
+	_, err = b.teams.Invite(b.ctx(), b.as("a"), tm.Kind, tm.TID, team.Invite{Accids: many, Direct: true})
+	b.ok(err)
+	roster("")
+	names("")
+	b.ok(b.teams.Leave(b.ctx(), b.as("u000"), tm.Kind, tm.TID))
+	names("")
+	_, err = b.send(tm, "c", "hi all", 0)
+	b.ok(err)
+	names("")
 }
