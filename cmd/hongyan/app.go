@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"hongyan/internal/edge/nimapi"
 	"hongyan/internal/im/app"
 	"hongyan/internal/server"
 )
@@ -136,6 +137,15 @@ func (c appSetCmd) Run(ctx context.Context, parent *cli, _ output) error {
 			return fmt.Errorf("%q: want NAME=VALUE", v)
 		}
 		values[name] = value
+	}
+	if limits, ok := values["rest_limits"]; ok {
+		set, err := app.ParseSettings(map[string]string{"rest_limits": limits})
+		if err == nil {
+			err = nimapi.CheckLimits(set.RESTLimits)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return onStore(ctx, &parent.App.settingFlags, func(t *server.Tool) error {
 		a, err := t.App(c.Key)

@@ -94,6 +94,7 @@ func TestExitCodes(t *testing.T) {
 		{"demo secret beyond loopback", []string{"serve", "--listen", ":7443", "--app", "k:secret"}, "", 2, "", "beyond loopback"},
 		{"certificate before there is one", []string{"cert", "show", "--data", dir}, "", 1, "", "first start"},
 		{"ACME has no CA", []string{"cert", "ca", "--acme-domain", "im.example.com"}, "", 1, "", "ACME"},
+		{"limit of no endpoint", []string{"app", "set", "--data", dir, "--key", "k", "rest_limits=msg/sendMessage=1/1/1"}, "", 1, "", "msg/sendMessage is no endpoint"},
 		{"files cannot be renewed", []string{"cert", "renew", "--tls-cert", "c", "--tls-key", "k"}, "", 1, "", "is the file c"},
 	}
 	for _, tt := range tests {

@@ -110,6 +110,17 @@ func TestOwnLimits(t *testing.T) {
 	}
 }
 
+func TestCheckLimits(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"msg/sendMsg": true, "team/*": true, "superteam/*": true, "superteam/sendMsg": true, "hongyan/proxyNotify": true,
+		"msg/sendMessage": false, "team/create": false, "superteam/create": false, "health/liveness": false,
+	} {
+		if err := CheckLimits(map[string]app.RESTLimit{name: {Count: 1, Seconds: 1}}); (err == nil) != ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestLimiterClockBack: a clock that is set back does not prolong a block.
 func TestLimiterClockBack(t *testing.T) {
 	now := time.UnixMilli(1e12)

@@ -61,6 +61,23 @@ func (l limit) name() string {
 	return strings.TrimSuffix(l.bucket, ".action")
 }
 
+// CheckLimits refuses names that rest_limits has and no endpoint: a limit that is
+// misspelt would limit nothing.
+func CheckLimits(limits map[string]app.RESTLimit) error {
+	known := map[string]bool{}
+	for _, r := range New(Config{}).order {
+		if r.handler.open == nil {
+			known[r.limit.name()] = true
+		}
+	}
+	for name := range limits {
+		if !known[name] {
+			return im.Errorf(im.CodeBadParam, "rest_limits: %s is no endpoint with a limit of its own", name)
+		}
+	}
+	return nil
+}
+
 // of returns the limit as the app has it; free says that there is none.
 func (l limit) of(set *app.Settings) (_ limit, free bool) {
 	own, ok := set.RESTLimits[l.name()]
