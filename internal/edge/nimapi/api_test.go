@@ -192,5 +192,6 @@ func TestOverTheWire(t *testing.T) {
 	}
 	defer res.Body.Close()
 	b, _ := io.ReadAll(res.Body)
+	described().check(t, "POST", "/nimserver/user/create.action", res.StatusCode, b)
 	n.want(string(b), `{"code":200,"info":{"token":"t","accid":"alice01","name":"Alice"}}`)
 }

@@ -2,6 +2,7 @@ package nimapi
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -61,7 +62,7 @@ func (a *API) describe() []byte {
 				"Names of parameters are compared without regard to case. Parameters may also stand in the query string; the form wins. " +
 				"An empty text counts as absent where nothing else is said. Unknown parameters are ignored.",
 		},
-		"servers": []object{{"url": cmpOr(a.PublicURL, "/")}},
+		"servers": []object{{"url": cmp.Or(a.PublicURL, "/")}},
 		"tags":    tags,
 		"paths":   paths,
 		"components": object{
@@ -77,13 +78,6 @@ func (a *API) describe() []byte {
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(doc) // texts, numbers and maps of them: cannot fail
 	return b.Bytes()
-}
-
-func cmpOr(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // shortName is the path of an endpoint without what all have in common.
