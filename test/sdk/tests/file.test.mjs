@@ -163,7 +163,12 @@ scenario('100 MB go on after the server was killed in the middle', {
   }]]));
   const progress = () => alice.page.evaluate(() => window.progress);
   await eventually(async () => (await progress()).some((n) => n > 0.5), { every: 20, timeout: 60000, what: 'half of it' });
+  // Between two chunks nothing would break: the server stays away until one has.
+  const broken = new Promise((resolve) => {
+    alice.page.on('requestfailed', (r) => { if (r.method() === 'POST' && r.url().includes('offset=')) resolve(); });
+  });
   await server.kill9();
+  await broken;
   await server.start();
   const { ok, value: file, error } = JSON.parse(await uploading);
   assert.ok(ok, JSON.stringify(error));
