@@ -36,7 +36,7 @@ var owners = []struct {
 	{[]string{"github.com/nats-io/"}, []string{"internal/infra/bus"}, "only bus knows NATS"},
 	{[]string{"github.com/lxzan/gws", "github.com/coder/websocket", "github.com/gorilla/websocket", "github.com/gobwas/ws", "nhooyr.io/websocket"},
 		[]string{"internal/edge/gateway", "internal/bench", "test/"}, "only gateway and its load generator know a WebSocket library"},
-	{[]string{"gocloud.dev/"}, []string{"internal/infra/blobstore"}, "only blobstore knows a storage SDK"},
+	{[]string{"gocloud.dev/", "github.com/aws/"}, []string{"internal/infra/blobstore"}, "only blobstore knows a storage SDK"},
 	{[]string{"hongyan/internal/hytest", "hongyan/internal/infra/sqlstore/storetest"},
 		[]string{"internal/infra/sqlstore/storetest"}, "test support belongs in tests"},
 	{[]string{"pgregory.net/rapid", "go.uber.org/goleak", "github.com/google/go-cmp", "github.com/getkin/kin-openapi", "github.com/santhosh-tekuri/jsonschema"},

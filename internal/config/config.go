@@ -42,6 +42,10 @@ type Config struct {
 	Peers         []string   // addresses of other nodes' routes
 	ClusterSecret obs.Secret // shared by the routes of all nodes
 	Blob          string     // s3 URL, empty: directory in Data
+	UploadS3      string     // s3 URL of the bucket that clients upload to themselves, empty: our own endpoint
+	UploadS3Role  string     // ARN of the role that STS gives to clients
+	UploadS3STS   string     // URL of the STS, empty: that of the region
+	UploadS3Keys  obs.Secret // ID:SECRET that all clients get instead, without STS
 	ThumbCache    int        // bytes, 0: none
 	FFmpeg        string     // path, auto or off
 	CommitSync    CommitSync

@@ -75,6 +75,14 @@ func rules() []rule {
 				return yields(c.Cluster != "" && len(c.ClusterSecret) < minClusterSecret,
 					"is missing or too short, and cluster needs it")
 			}},
+		{about: "upload-s3", with: []string{"upload-s3-role", "upload-s3-keys"}, allowed: "together with one of upload-s3-role and upload-s3-keys",
+			broken: func(c *Config) []string {
+				return yields((c.UploadS3 != "") != ((c.UploadS3Role != "") != (c.UploadS3Keys != "")), "needs upload-s3-role or upload-s3-keys, and they need it")
+			}},
+		{about: "upload-s3-keys", allowed: "ID:SECRET", broken: func(c *Config) []string {
+			id, key, ok := strings.Cut(c.UploadS3Keys.Reveal(), ":")
+			return yields(c.UploadS3Keys != "" && (!ok || id == "" || key == ""), "is not ID:SECRET")
+		}},
 		{about: "peer", with: []string{"cluster"}, allowed: "together with cluster", broken: func(c *Config) []string {
 			return yields(len(c.Peers) > 0 && c.Cluster == "", "is given without cluster")
 		}},

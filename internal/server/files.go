@@ -53,7 +53,11 @@ func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public strin
 		}
 		serve.Cache, removed = thumbs, thumbs.Drop
 	}
-	svc := file.New(file.Config{Removed: removed, Store: s.store, Blobs: blobs, Apps: s.apps, Accounts: s.accounts, Clock: time.Now, Log: s.log,
+	direct, err := s.openDirect(ctx)
+	if err != nil {
+		return errors.Join(err, blobs.Close())
+	}
+	svc := file.New(file.Config{Removed: removed, Store: s.store, Blobs: blobs, Direct: direct, Apps: s.apps, Accounts: s.accounts, Clock: time.Now, Log: s.log,
 		Key: keys.FileKey(), Sniff: thumb.Sniff, Host: public + "/" + file.Bucket})
 	s.health.AddCheck("blob store", blobs.Ping)
 	serve.Files = svc
@@ -61,6 +65,24 @@ func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public strin
 	s.files = files{blobs: blobs, service: svc, handler: handler, thumbs: thumbs,
 		s3: s3gw.New(s3gw.Config{Files: svc, Transfers: handler, Clock: time.Now, Log: s.log})}
 	return nil
+}
+
+// openDirect opens the operator's bucket that clients upload to themselves; nil
+// when there is none.
+func (s *Server) openDirect(ctx context.Context) (file.Direct, error) {
+	if s.cfg.UploadS3 == "" {
+		return nil, nil
+	}
+	d, err := blobstore.OpenDirect(ctx, blobstore.DirectConfig{URL: s.cfg.UploadS3, Role: s.cfg.UploadS3Role, STS: s.cfg.UploadS3STS, Keys: s.cfg.UploadS3Keys.Reveal()})
+	if err != nil {
+		return nil, fmt.Errorf("--upload-s3: %w", err)
+	}
+	if s.cfg.UploadS3Keys != "" {
+		s.log.Warn("every client is given the keys of the upload bucket and can overwrite what others have uploaded; give --upload-s3-role where the store has AssumeRole")
+	}
+	s.health.AddCheck("upload bucket", d.Ping)
+	s.life.Add(lifecycle.Component{Name: "upload bucket", Stop: func(context.Context) error { return d.Close() }})
+	return d, nil
 }
 
 // newRoundTrip makes the histogram of what clients measure (setting

@@ -23,6 +23,7 @@ import (
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/file"
 	"hongyan/internal/infra/blobstore"
+	"hongyan/internal/infra/sqlstore"
 	"hongyan/internal/infra/thumb"
 )
 
@@ -92,6 +93,7 @@ type bed struct {
 	apps  *app.Service
 	acc   *account.Service
 	files *file.Service
+	store *sqlstore.Store
 	clock *hytest.Clock
 	dir   string
 	url   string
@@ -100,8 +102,15 @@ type bed struct {
 
 func newBed(t *testing.T, settings ...string) *bed {
 	t.Helper()
-	b := &bed{t: t, clock: hytest.NewClock(time.Time{}), dir: t.TempDir()}
+	return newBedWith(t, nil, settings...)
+}
+
+// newBedWith is newBed with a bucket of the operator's.
+func newBedWith(t *testing.T, direct file.Direct, settings ...string) *bed {
+	t.Helper()
+	b := &bed{t: t, clock: hytest.NewClock(time.Now()), dir: t.TempDir()}
 	store := hytest.Store(t)
+	b.store = store
 	b.apps = app.New(store, b.clock.Now)
 	set := map[string]string{}
 	for i := 0; i+1 < len(settings); i += 2 {
@@ -119,7 +128,7 @@ func newBed(t *testing.T, settings ...string) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.files = file.New(file.Config{Store: store, Blobs: blobs, Apps: b.apps, Accounts: b.acc, Clock: b.clock.Now,
+	b.files = file.New(file.Config{Direct: direct, Store: store, Blobs: blobs, Apps: b.apps, Accounts: b.acc, Clock: b.clock.Now,
 		Key: hytest.Keys(t).FileKey(), Sniff: thumb.Sniff, Host: "files.example.com/nos"})
 	h := New(Config{Files: b.files, Transfers: filegw.New(filegw.Config{Files: b.files, Media: thumb.Studio{}}), Clock: b.clock.Now})
 	srv := httptest.NewServer(h)

@@ -25,6 +25,7 @@ func (s *Service) Run(ctx context.Context) {
 	defer clean.Stop()
 	defer sweep.Stop()
 	s.report(ctx, "sweep of orphaned blobs", s.Sweep(ctx))
+	s.report(ctx, "sweep of the S3 store", s.SweepDirect(ctx))
 	for {
 		select {
 		case <-ctx.Done():
@@ -33,6 +34,7 @@ func (s *Service) Run(ctx context.Context) {
 			s.report(ctx, "clean-up of files", s.Clean(ctx))
 		case <-sweep.C:
 			s.report(ctx, "sweep of orphaned blobs", s.Sweep(ctx))
+			s.report(ctx, "sweep of the S3 store", s.SweepDirect(ctx))
 		}
 	}
 }
@@ -69,6 +71,9 @@ func (s *Service) Clean(ctx context.Context) error {
 // remove deletes an object that still is as `still` says, row first, and says
 // whether it was.
 func (s *Service) remove(ctx context.Context, f *File, still func(*File) bool) (removed bool, err error) {
+	if err := s.removeDirect(ctx, f, still); err != nil {
+		return false, err
+	}
 	var gone []Part
 	err = s.store.ChangeFile(ctx, f.App, f.Object, Quota{}, func(cur *File) (*File, error) {
 		gone, removed = nil, false

@@ -38,20 +38,38 @@ type S3Grant struct {
 
 // S3Endpoint is where the S3 way leads to, as clients are told.
 func (s *Service) S3Endpoint() string {
+	if s.direct != nil {
+		endpoint, _, _ := s.direct.Where()
+		return endpoint
+	}
 	host, _, _ := strings.Cut(s.host, "/")
 	return "https://" + host
 }
 
-// GrantS3 permits one upload by the S3 way. The credentials are bound to the
-// app, the account, one object, its size and a time; they are computed from the
-// session token, so that every node knows them and none stores them.
-func (s *Service) GrantS3(_ context.Context, a *app.App, ask Ask) (S3Grant, error) {
+// GrantS3 permits one upload by the S3 way, to the operator's store or to our own
+// endpoint. The credentials of the latter are bound to the app, the account, one
+// object, its size and a time; they are computed from the session token, so that
+// every node knows them and none stores them.
+func (s *Service) GrantS3(ctx context.Context, a *app.App, ask Ask) (S3Grant, error) {
 	p, err := s.policy(a, ask)
 	if err != nil {
 		return S3Grant{}, err
 	}
 	g := S3Grant{Grant: Grant{Token: s.sign(p), Bucket: S3Bucket, Object: p.Object, FileExpireSec: p.ExpireSec},
 		Key: p.Object, Region: S3Region, URL: s.Link(a, p.Object)}
+	if s.direct != nil {
+		// The store would take it whatever we think of it.
+		if err := s.checkQuota(ctx, a, p.Uploader); err != nil {
+			return S3Grant{}, err
+		}
+		k, err := s.direct.Credentials(ctx, p.Object, a.Settings.S3CredentialsTTL)
+		if err != nil {
+			return S3Grant{}, err
+		}
+		_, g.Bucket, g.Region = s.direct.Where()
+		g.AccessKey, g.Secret, g.Session, g.Expires = k.AccessKey, k.Secret, k.Session, k.Expires
+		return g, nil
+	}
 	short := *p
 	short.Bucket, short.ReturnBody, short.Expires = S3Bucket, "", s.clock().Unix()+a.Settings.S3CredentialsTTL
 	b, _ := json.Marshal(&short) // texts and numbers: cannot fail

@@ -15,6 +15,7 @@ import (
 type Config struct {
 	Store    Store
 	Blobs    Blobs
+	Direct   Direct // where clients upload by the S3 way; nil = our own endpoint
 	Apps     *app.Service
 	Accounts *account.Service
 	Clock    im.Clock
@@ -37,6 +38,9 @@ type Service struct {
 	sniff    func([]byte) string
 	host     string
 	removed  func(object string)
+	direct   Direct // nil = none
+
+	adoptions chan struct{} // capacity maxAdoptions
 
 	mu     sync.Mutex       // guards busy, owners
 	busy   map[string]*turn // objects being uploaded on this node
@@ -54,7 +58,10 @@ func New(c Config) *Service {
 	if c.Removed == nil {
 		c.Removed = func(string) {}
 	}
-	return &Service{removed: c.Removed, store: c.Store, blobs: c.Blobs, apps: c.Apps, accounts: c.Accounts, clock: c.Clock, log: c.Log, key: c.Key,
+	if c.Direct != nil {
+		c.Blobs = withDirect{c.Blobs, c.Direct}
+	}
+	return &Service{direct: c.Direct, adoptions: make(chan struct{}, maxAdoptions), removed: c.Removed, store: c.Store, blobs: c.Blobs, apps: c.Apps, accounts: c.Accounts, clock: c.Clock, log: c.Log, key: c.Key,
 		sniff: c.Sniff, host: c.Host, busy: map[string]*turn{}, owners: map[string]int{}}
 }
 
@@ -198,6 +205,9 @@ func (s *Service) Find(ctx context.Context, object string) (*app.App, *File, err
 		return nil, nil, ErrUnknown
 	}
 	f, err := s.store.File(ctx, a.Key, object)
+	if errors.Is(err, ErrUnknown) {
+		f, err = s.adopt(ctx, a, object)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

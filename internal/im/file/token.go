@@ -103,6 +103,15 @@ func (s *Service) sign(p *Policy) string {
 
 // Verify reads an upload token; everything that is wrong with it is ErrToken.
 func (s *Service) Verify(token string) (*Policy, error) {
+	p, err := s.read(token)
+	if err != nil || s.clock().Unix() > p.Expires {
+		return nil, ErrToken
+	}
+	return p, nil
+}
+
+// read reads an upload token of any age.
+func (s *Service) read(token string) (*Policy, error) {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(token), tokenPrefix)
 	if !ok || len(token) > maxToken {
 		return nil, ErrToken
@@ -116,7 +125,7 @@ func (s *Service) Verify(token string) (*Policy, error) {
 		return nil, ErrToken
 	}
 	p := &Policy{}
-	if err := json.Unmarshal(b, p); err != nil || s.clock().Unix() > p.Expires {
+	if err := json.Unmarshal(b, p); err != nil {
 		return nil, ErrToken
 	}
 	return p, nil

@@ -15,9 +15,9 @@ import { closeBrowser } from './browser.mjs';
 const BIN = process.env.HONGYAN_BIN ?? fileURLToPath(new URL('../../../bin/hongyan', import.meta.url));
 const run = promisify(execFile);
 // HONGYAN_* variables are settings of the server, and it refuses the ones it does not know, such as HONGYAN_BIN.
-const env = Object.fromEntries(Object.entries(process.env).filter(([k]) => !k.startsWith('HONGYAN_')));
+export const env = Object.fromEntries(Object.entries(process.env).filter(([k]) => !k.startsWith('HONGYAN_')));
 
-async function freePorts(n) {
+export async function freePorts(n) {
   const servers = await Promise.all(Array.from({ length: n }, () => new Promise((resolve, reject) => {
     const s = net.createServer().listen(0, '127.0.0.1', () => resolve(s)).on('error', reject);
   })));
@@ -81,7 +81,9 @@ export class App {
 
 export class Server {
   // apps: how many apps exist from the start. Tests that change settings take one of their own.
-  constructor({ apps = 1 } = {}) {
+  // args: further flags, asked for at every start.
+  constructor({ apps = 1, args = async () => [] } = {}) {
+    this.args = args;
     this.apps = Array.from({ length: apps }, () => new App(this));
     this.log = [];
   }
@@ -93,7 +95,7 @@ export class Server {
     const [tls, plain, metrics] = this.ports;
     const args = [
       'serve', '--data', this.data, '--listen', `127.0.0.1:${tls}`, '--http', `127.0.0.1:${plain}`,
-      '--metrics', `127.0.0.1:${metrics}`, '--hook-private', ...this.apps.flatMap((a) => ['--app', `${a.key}:${a.secret}`]),
+      '--metrics', `127.0.0.1:${metrics}`, '--hook-private', ...await this.args(), ...this.apps.flatMap((a) => ['--app', `${a.key}:${a.secret}`]),
     ];
     this.process = spawn(BIN, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     const keep = (chunk) => {
