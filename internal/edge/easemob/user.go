@@ -121,14 +121,14 @@ func (h *Handler) register(c *call) error {
 	if err := c.body(&raw); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, batchTime)
-	defer cancel()
 	if raw = bytes.TrimSpace(raw); raw[0] == '[' {
 		if !server {
 			return errClosed
 		}
-		return h.registerMany(ctx, c, raw)
+		return h.registerMany(c, raw)
 	}
+	ctx, cancel := context.WithTimeout(c.ctx, hashTime)
+	defer cancel()
 	var q registration
 	if json.Unmarshal(raw, &q) != nil {
 		return errArgument.because("username, password and nickname are texts")
@@ -148,7 +148,9 @@ func (h *Handler) register(c *call) error {
 }
 
 // registerMany registers those that can be: the others are listed.
-func (h *Handler) registerMany(ctx context.Context, c *call, raw []byte) error {
+func (h *Handler) registerMany(c *call, raw []byte) error {
+	ctx, cancel := context.WithTimeout(c.ctx, batchTime)
+	defer cancel()
 	var list []registration
 	if json.Unmarshal(raw, &list) != nil {
 		return errArgument.because("username, password and nickname are texts")

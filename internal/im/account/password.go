@@ -9,6 +9,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,9 +24,11 @@ const (
 	// hashRounds is what one guess costs who has both the database and the master
 	// key: some 20 ms. Without the key a stolen hash cannot be tried at all.
 	hashRounds = 30_000
-	// maxHashing bounds the passwords that are hashed at a time: CPU.
-	maxHashing = 2
 )
+
+// maxHashing bounds the passwords that are hashed at a time to half of the
+// processors: guesses must not take what messages need.
+func maxHashing() int { return max(2, runtime.GOMAXPROCS(0)/2) }
 
 // Enrolment is a registration with a password (docs/api/easemob.md section 4.2).
 type Enrolment struct {

@@ -184,6 +184,17 @@ scenario('a large file goes up in parts', async () => {
   assert.ok(last('DELETE', '/part-upload/'), 'and gives the upload up');
 });
 
+scenario('a file that is too large for one request', async () => {
+  for (const size of [10_600_000, 20_000_000]) { // a little too large, and too large to be read at all
+    const answer = await inPage(async (conn, { size, token }, wait) => wait((done) => WebIM.utils.uploadFile({
+      file: { data: new File([new Uint8Array(size)], 'big.bin') }, accessToken: token, appKey: conn.appKey, apiUrl: conn.apiUrl, to: 'bob', chatType: 'singleChat',
+      onFileUploadComplete: (data) => done(data.error),
+      onFileUploadError: (e) => done(`error ${e.type}`),
+    })), { size, token: seen.token });
+    assert.equal(answer, 'file exceeding maximum limit', `${size} bytes`);
+  }
+});
+
 scenario('what is not served ends, and does not hang', async () => {
   const contacts = await inPage((conn) => conn.getContacts().then(() => 'resolved', (e) => e));
   assert.equal(contacts.type ?? contacts, 17, JSON.stringify(contacts));
