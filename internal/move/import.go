@@ -372,15 +372,14 @@ func (r *run) putAccounts(ctx context.Context, part []Account, cards map[string]
 			continue
 		}
 		token := a.Token
-		if token == "" && r.tokens != nil {
-			token = r.tokens.issued[a.Accid]
-		}
 		if token == "" && !has[a.Accid] {
 			if r.tokens == nil {
 				return fmt.Errorf("account %s has no token in the list: give it one, or a file for issued tokens (--tokens)", a.Accid)
 			}
-			token = account.NewToken()
-			issued = append(issued, Account{a.Accid, token})
+			if token = r.tokens.issued[a.Accid]; token == "" {
+				token = account.NewToken()
+				issued = append(issued, Account{a.Accid, token})
+			}
 		}
 		in := toAccount(r.c.App, a.Accid, &card, now)
 		if token != "" {
