@@ -210,3 +210,31 @@ func TestASlowReceiverHoldsUpItsAskersAlone(t *testing.T) {
 		t.Errorf("alice is answered %d", code)
 	}
 }
+
+// TestParametersComeFirst: nobody is asked about what is malformed.
+func TestParametersComeFirst(t *testing.T) {
+	w := newWorld(t, "callback_events", list(served()))
+	before := len(w.r.of("/callback"))
+	long := strings.Repeat("x", 6000)
+	for name, c := range map[string]struct {
+		q    request
+		code int
+	}{
+		"message":       {request{idOf(nimwire.SendMsg), &nimwire.SendMsgRequest{Msg: message(0, "bob", long)}}, 414},
+		"to nobody":     {w.text("nobody", "hi"), 404},
+		"card":          {request{idOf(nimwire.UpdateMyNameCard), &nimwire.UpdateMyNameCardRequest{User: nimwire.User{Nick: wire.Str(long)}}}, 414},
+		"friend":        {request{idOf(nimwire.FriendReuqest), &nimwire.FriendReuqestRequest{Account: "bob", Type: 9}}, 414},
+		"no friend":     {request{idOf(nimwire.FriendReuqest), &nimwire.FriendReuqestRequest{Account: "nobody", Type: 1}}, 404},
+		"delete nobody": {request{idOf(nimwire.DeleteFriend), &nimwire.DeleteFriendRequest{Account: "nobody"}}, 404},
+		"recall":        {request{idOf(nimwire.RecallMsg), &nimwire.RecallMsgRequest{RecallMsgTag: nimwire.RecallParams{Type: wire.Int(7), To: wire.Str("b b"), From: wire.Str("alice")}}}, 414},
+		"team":          {request{idOf(nimwire.CreateTeam), &nimwire.CreateTeamRequest{Team: nimwire.Team{Name: wire.Str(long)}}}, 414},
+		"invite nobody": {request{idOf(nimwire.AddTeamMembers), &nimwire.AddTeamMembersRequest{TeamId: 5}}, 414},
+	} {
+		if code, _ := w.call(w.clients["alice"], c.q); code != c.code {
+			t.Errorf("%s: answered %d, want %d", name, code, c.code)
+		}
+	}
+	if asked := w.r.of("/callback")[before:]; len(asked) != 0 {
+		t.Errorf("asked about %s", asked[0].raw)
+	}
+}

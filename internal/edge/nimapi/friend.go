@@ -27,7 +27,7 @@ func (a *API) friendAdd(ctx context.Context, c *Call, p friendAddParams) (Result
 		return nil, err
 	}
 	return nil, a.Friends.Ask(ctx, friend.Request{App: c.App, From: p.Accid, To: p.Friend, Kind: friend.Kind(p.Type),
-		Greeting: p.Msg, ServerExt: p.ServerExt, REST: true, Copy: copyFacts()})
+		Greeting: p.Msg, ServerExt: p.ServerExt, REST: true, By: friend.By{Copy: copyFacts()}})
 }
 
 type friendUpdateParams struct {
@@ -54,7 +54,7 @@ func (a *API) friendDelete(ctx context.Context, c *Call, p friendDeleteParams) (
 	if _, err := a.mustExist(ctx, c.App.Key, p.Accid, p.Friend); err != nil {
 		return nil, err
 	}
-	return nil, a.Friends.Delete(ctx, c.App, p.Accid, p.Friend, p.DeleteAlias, "", copyFacts())
+	return nil, a.Friends.Delete(ctx, c.App, p.Accid, p.Friend, p.DeleteAlias, friend.By{Copy: copyFacts()})
 }
 
 type friendGetParams struct {

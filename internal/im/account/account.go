@@ -170,6 +170,9 @@ func (s *Service) SetDonnop(ctx context.Context, app, accid string, on bool) err
 	return err
 }
 
+// Check says whether u may be applied to a card.
+func (u CardUpdate) Check() error { return new(Card).apply(u, 0) }
+
 func (c *Card) apply(u CardUpdate, now int64) error {
 	for _, f := range []struct {
 		name  string

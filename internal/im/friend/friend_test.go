@@ -48,7 +48,7 @@ func (w *world) register(accids ...string) {
 }
 
 func (w *world) try(from string, kind friend.Kind, to string) error {
-	return w.s.Ask(hytest.Context(w), friend.Request{App: w.app, From: from, To: to, Kind: kind, Greeting: "hi", Origin: "conn"})
+	return w.s.Ask(hytest.Context(w), friend.Request{App: w.app, From: from, To: to, Kind: kind, Greeting: "hi", By: friend.By{Origin: "conn"}})
 }
 
 func (w *world) ask(from string, kind friend.Kind, to string) {
@@ -173,9 +173,9 @@ func TestRefusals(t *testing.T) {
 			_, err := w.s.Update(ctx, w.app, "alice", "bob", friend.Update{Alias: &long}, "")
 			return err
 		}(), im.CodeBadParam},
-		{"delete oneself", w.s.Delete(ctx, w.app, "alice", "alice", false, "", notice.CopyFacts{}), im.CodeBadParam},
-		{"delete nobody", w.s.Delete(ctx, w.app, "alice", "ghost", false, "", notice.CopyFacts{}), im.CodeNotFound},
-		{"delete a stranger", w.s.Delete(ctx, w.app, "alice", "bob", false, "", notice.CopyFacts{}), im.CodeOK},
+		{"delete oneself", w.s.Delete(ctx, w.app, "alice", "alice", false, friend.By{}), im.CodeBadParam},
+		{"delete nobody", w.s.Delete(ctx, w.app, "alice", "ghost", false, friend.By{}), im.CodeNotFound},
+		{"delete a stranger", w.s.Delete(ctx, w.app, "alice", "bob", false, friend.By{}), im.CodeOK},
 		{"block oneself", w.s.SetBlack(ctx, w.app, "alice", "alice", true, ""), im.CodeBadParam},
 		{"mute nobody", w.s.SetMute(ctx, w.app, "alice", "ghost", true, ""), im.CodeNotFound},
 		{"first of the list", w.s.SetBlack(ctx, w.app, "alice", "bob", true, ""), im.CodeOK},
@@ -226,7 +226,7 @@ func TestDeleteKeepsTheAlias(t *testing.T) {
 		if err != nil || f.Alias != alias || f.Ext != ext {
 			t.Fatalf("%+v, %v", f, err)
 		}
-		if err := w.s.Delete(ctx, w.app, "alice", "bob", c.drop, "", notice.CopyFacts{}); err != nil {
+		if err := w.s.Delete(ctx, w.app, "alice", "bob", c.drop, friend.By{}); err != nil {
 			t.Fatal(err)
 		}
 		same(t, "bob's friends", w.list("bob"), nil)
@@ -234,7 +234,7 @@ func TestDeleteKeepsTheAlias(t *testing.T) {
 		if f := w.get("alice", "bob"); f.Alias != c.want || f.Ext != "" {
 			t.Errorf("dropped %v: %+v", c.drop, f)
 		}
-		if err := w.s.Delete(ctx, w.app, "alice", "bob", true, "", notice.CopyFacts{}); err != nil {
+		if err := w.s.Delete(ctx, w.app, "alice", "bob", true, friend.By{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"pgregory.net/rapid"
 
 	"hongyan/internal/im/friend"
-	"hongyan/internal/im/notice"
 )
 
 // device is a client that synchronises now and then and keeps what it was told.
@@ -101,7 +100,7 @@ func TestIncrementalSyncEqualsFull(t *testing.T) {
 					err = nil
 				}
 			case 5:
-				err = w.s.Delete(ctx, w.app, a, b, rapid.Bool().Draw(t, "drop"), "", notice.CopyFacts{})
+				err = w.s.Delete(ctx, w.app, a, b, rapid.Bool().Draw(t, "drop"), friend.By{})
 				delete(friends, pair(a, b))
 			case 6:
 				alias := strings.ReplaceAll(rapid.StringN(0, 3, -1).Draw(t, "alias"), "\x00", "") // a NUL is refused

@@ -41,6 +41,22 @@ func New(store Store, accounts *account.Service, notices *notice.Service, bus im
 		black: newNames(store.BlackNames), friends: newNames(store.FriendNames)}
 }
 
+// By tells how a change came about.
+type By struct {
+	Origin string // connection that asks
+	Copy   notice.CopyFacts
+	// Ask asks somebody else whether it may be, when the parameters have been
+	// checked; nil: nobody is asked.
+	Ask func(ctx context.Context) error
+}
+
+func (b *By) ask(ctx context.Context) error {
+	if b.Ask == nil {
+		return nil
+	}
+	return b.Ask(ctx)
+}
+
 // Request is a friend request, or the answer to one.
 type Request struct {
 	App       *app.App
@@ -48,9 +64,8 @@ type Request struct {
 	Kind      Kind
 	Greeting  string
 	ServerExt string // REST only
-	Origin    string // connection that asks
-	Copy      notice.CopyFacts
-	REST      bool // by the app's server: it needs no request to answer, and no black list stops it
+	By
+	REST bool // by the app's server: it needs no request to answer, and no black list stops it
 }
 
 // Ask adds, asks, accepts or rejects (docs/protocol/nim-social.md section 10).
@@ -69,6 +84,9 @@ func (s *Service) Ask(ctx context.Context, r Request) error {
 		return err
 	}
 	if _, err := s.accounts.Get(ctx, r.App.Key, to); err != nil {
+		return err
+	}
+	if err := r.By.ask(ctx); err != nil {
 		return err
 	}
 	if !r.REST && (r.Kind == Add || r.Kind == Apply) {
@@ -151,12 +169,15 @@ func requestAttach(r Request) string {
 
 // Delete ends a friendship for both. The owner's alias waits for a new
 // beginning unless dropAlias; who is no friend is none afterwards either.
-func (s *Service) Delete(ctx context.Context, a *app.App, owner, accid string, dropAlias bool, origin string, from notice.CopyFacts) error {
+func (s *Service) Delete(ctx context.Context, a *app.App, owner, accid string, dropAlias bool, by By) error {
 	accid, err := s.other(owner, accid)
 	if err != nil {
 		return err
 	}
 	if _, err := s.accounts.Get(ctx, a.Key, accid); err != nil {
+		return err
+	}
+	if err := by.ask(ctx); err != nil {
 		return err
 	}
 	n := &notice.Notice{App: a.Key, Receiver: accid, Type: notice.DeleteFriend, From: owner}
@@ -175,14 +196,14 @@ func (s *Service) Delete(ctx context.Context, a *app.App, owner, accid string, d
 			p.Mine.Alias = ""
 		}
 		s.notices.Prepare(n)
-		n.WantCopy(a, from)
+		n.WantCopy(a, by.Copy)
 		return []*notice.Notice{n}, nil
 	})
 	if err != nil || !were {
 		return err
 	}
 	s.notices.Publish(n)
-	s.tell(EventDeleted, a.Key, owner, origin, Event{Accid: accid})
+	s.tell(EventDeleted, a.Key, owner, by.Origin, Event{Accid: accid})
 	return nil
 }
 

@@ -140,6 +140,9 @@ type Recall struct {
 	// IgnoreWindow lets messages of up to maxRecallDays be recalled (REST).
 	IgnoreWindow bool
 	ClientType   int // of the operator's client; ClientTypeREST for REST
+	// Ask asks somebody else whether the operator may, when the parameters have
+	// been checked; nil: nobody is asked.
+	Ask func(ctx context.Context) error
 	// Silent deletes without notice and at any age (REST msg/delMsg).
 	Silent bool
 }
@@ -172,6 +175,11 @@ func (s *Service) Recall(ctx context.Context, r Recall) error {
 	}
 	if scene == im.SceneP2P && conv.Peer(r.Operator) == "" {
 		return im.Errorf(im.CodeForbidden, "not allow!")
+	}
+	if r.Ask != nil {
+		if err := r.Ask(ctx); err != nil {
+			return err
+		}
 	}
 	m, err := s.findRecalled(ctx, r, conv)
 	if err != nil || m == nil {

@@ -8,6 +8,7 @@ import (
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/friend"
 )
 
 // Operations asks the app's server whether a client's operation may go on
@@ -74,8 +75,12 @@ type friendQuestion struct {
 	Msg  string `json:"msg,omitempty"`
 }
 
-func (p *Product) askAboutFriend(ctx context.Context, s *gateway.Session, event int, to string, kind int64, msg string) error {
-	return p.ask(ctx, s, event, "", friendQuestion{p.operator(s, event), to, kind, msg})
+// askingFriend is the session, about which the app's server is asked when the
+// parameters of its operation have been checked.
+func (p *Product) askingFriend(s *gateway.Session, event int, to string, kind int64, msg string) friend.By {
+	return friend.By{Origin: s.ID, Copy: copyFacts(s), Ask: func(ctx context.Context) error {
+		return p.ask(ctx, s, event, "", friendQuestion{p.operator(s, event), to, kind, msg})
+	}}
 }
 
 // recallQuestion is the body of event 35.

@@ -63,18 +63,12 @@ func (p *Product) ownDevices(push func(*friend.Event) (wire.Command, wire.REncod
 
 // askFriend is 12-1 (docs/protocol/nim-social.md section 10).
 func (p *Product) askFriend(ctx context.Context, s *gateway.Session, req *nimwire.FriendReuqestRequest) (*gateway.None, error) {
-	if err := p.askAboutFriend(ctx, s, askAddFriend, req.Account, int64(req.Type), req.Ps); err != nil {
-		return nil, err
-	}
-	return nil, p.c.Friends.Ask(ctx, friend.Request{App: s.App(), From: s.Accid(), To: req.Account, Kind: friend.Kind(req.Type), Greeting: req.Ps, Origin: s.ID, Copy: copyFacts(s)})
+	return nil, p.c.Friends.Ask(ctx, friend.Request{App: s.App(), From: s.Accid(), To: req.Account, Kind: friend.Kind(req.Type), Greeting: req.Ps, By: p.askingFriend(s, askAddFriend, req.Account, req.Type, req.Ps)})
 }
 
 // deleteFriend is 12-2.
 func (p *Product) deleteFriend(ctx context.Context, s *gateway.Session, req *nimwire.DeleteFriendRequest) (*gateway.None, error) {
-	if err := p.askAboutFriend(ctx, s, askDeleteFriend, req.Account, 0, ""); err != nil {
-		return nil, err
-	}
-	return nil, p.c.Friends.Delete(ctx, s.App(), s.Accid(), req.Account, req.DelFriendParams.DelAlias.Bool(), s.ID, copyFacts(s))
+	return nil, p.c.Friends.Delete(ctx, s.App(), s.Accid(), req.Account, req.DelFriendParams.DelAlias.Bool(), p.askingFriend(s, askDeleteFriend, req.Account, 0, ""))
 }
 
 // updateFriend is 12-3: only the given fields change, an empty one is cleared.

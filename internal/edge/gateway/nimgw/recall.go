@@ -53,10 +53,8 @@ func (p *Product) recallSuperTeamMsg(ctx context.Context, s *gateway.Session, re
 }
 
 func (p *Product) recall(ctx context.Context, s *gateway.Session, kind message.RecallKind, w *nimwire.RecallParams) error {
-	if err := p.askAboutRecall(ctx, s, int64(kind), w); err != nil {
-		return err
-	}
 	return p.c.Messages.Recall(ctx, message.Recall{
+		Ask: func(ctx context.Context) error { return p.askAboutRecall(ctx, s, int64(kind), w) },
 		App: s.App(), Operator: s.Accid(), Origin: s.ID, Kind: kind, From: w.From.String(), To: w.To.String(),
 		ClientType: s.Login().Device.ClientType, ID: w.DeletedIdServer.Int(), IDClient: w.DeletedIdClient.String(),
 		Notice: message.RecallNotice{Text: w.Ps.String(), Attach: w.Attach.String(), PushContent: w.PushContent.String(), PushPayload: w.PushPayload.String(),

@@ -61,6 +61,9 @@ func (p *Product) updateCard(ctx context.Context, s *gateway.Session, req *nimwi
 		}
 		u.Gender = &g
 	}
+	if err := u.Check(); err != nil {
+		return nil, err
+	}
 	me := p.operator(s, askCard)
 	if err := p.ask(ctx, s, askCard, "", cardQuestion{EventType: askCard, Account: me.Account, Device: me.Device, ClientType: me.ClientType, Name: u.Name, Icon: u.Icon,
 		Sign: u.Sign, Email: u.Email, Birth: u.Birth, Mobile: u.Mobile, Gender: u.Gender, Ex: u.Ex, Time: me.Time}); err != nil {
