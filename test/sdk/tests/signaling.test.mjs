@@ -139,6 +139,21 @@ scenario('after a reconnect the client is told which channels it is in', {
   await caller.call('signaling.leave', { channelId });
 });
 
+scenario('a client that has joined prolongs its channel', {
+  kinds: ['mini-0.15.0', 'mini-0.17.2', 'uni-0.17.2'], proves: ['nim/cmd/signalingDelay'],
+}, async (ctx) => {
+  const caller = await ctx.login(await ctx.account('alice'));
+  const { channelInfo: { channelId } } = await caller.call('signaling.create', { type: 1, name: `long-${ctx.tag}` });
+  await caller.call('signaling.join', { channelId, uid: 5 });
+  const [joined] = caller.packets('<-', '15-4');
+  // What the SDK's timer does every two minutes.
+  await new Promise((r) => setTimeout(r, 5));
+  await caller.call('signaling.aotoDelay');
+  const [prolonged] = caller.packets('<-', '15-2');
+  assert.deepEqual([prolonged.code, prolonged.body[0]['3']], [200, channelId]);
+  assert.ok(Number(prolonged.body[0]['5']) > Number(joined.body[0]['5']), 'it ends later');
+});
+
 scenario('the server API on channels', {
   kinds: ['mini-0.15.0', 'mini-0.17.2'],
   proves: ['rest/signal/createRoom', 'rest/signal/delayRoom', 'rest/signal/getRoomInfo', 'rest/signal/closeRoom', 'rest/signal/invite',
