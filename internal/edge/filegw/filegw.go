@@ -59,6 +59,7 @@ type Handler struct {
 	spools  chan struct{} // capacity maxSpools
 	renders chan struct{} // capacity maxRenders
 	cache   Cache
+	failed  failures
 
 	life   context.Context // ends when transfers shall
 	finish context.CancelFunc
@@ -74,7 +75,7 @@ func New(c Config) *Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{files: c.Files, media: c.Media, films: c.Films, log: c.Log, uploads: make(chan struct{}, maxUploads), spools: make(chan struct{}, maxSpools),
-		renders: make(chan struct{}, maxRenders), cache: c.Cache}
+		renders: make(chan struct{}, maxRenders), cache: c.Cache, failed: failures{until: map[string]time.Time{}}}
 	if h.cache == nil {
 		h.cache = noCache{}
 	}

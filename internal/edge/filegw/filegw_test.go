@@ -534,6 +534,10 @@ func TestFrames(t *testing.T) {
 	if a := b.do("GET", "/nos/"+film+"?vframe&offset=1&resize=32x32&type=png", nil, nil); a.status != 200 || len(films.asked) != n {
 		t.Errorf("made again: %d, %d runs", a.status, len(films.asked)-n)
 	}
+	n = len(films.asked)
+	if a := b.do("GET", "/nos/"+film+"?vframe&offset=9", nil, nil); a.status != 415 || len(films.asked) != n {
+		t.Errorf("what has just failed is tried again: %d, %d runs", a.status, len(films.asked)-n)
+	}
 	if a := b.do("GET", "/nos/"+film+"?vinfo", nil, nil); a.status != 200 || !strings.Contains(a.body, `"VideoCodec":"h264"`) {
 		t.Errorf("vinfo: %d %s", a.status, a.body)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"hongyan/internal/im"
@@ -146,11 +147,45 @@ func (h *Handler) give(w http.ResponseWriter, r *http.Request, f *file.File, t T
 	h.Content(w, r, time.UnixMilli(f.CreatedMs), t.Reader())
 }
 
+const (
+	// failedFor is how long what could not be computed is not tried again: a hostile
+	// picture costs seconds each time.
+	failedFor = time.Minute
+	// maxFailed bounds what is remembered of failures.
+	maxFailed = 1000
+)
+
+// failures remembers what could not be computed.
+type failures struct {
+	mu    sync.Mutex // guards until
+	until map[string]time.Time
+}
+
+func (f *failures) has(key string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Now().Before(f.until[key])
+}
+
+func (f *failures) add(key string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.until) >= maxFailed {
+		clear(f.until)
+	}
+	f.until[key] = time.Now().Add(failedFor)
+}
+
 // compute makes what asked names from a file, or takes it from the cache.
 func (h *Handler) compute(ctx context.Context, f *file.File, asked string, do func(context.Context, *file.Reader) ([]byte, string, error)) (Thumb, error) {
 	if b, kind, ok := h.cache.Get(f.Object, asked); ok {
 		return Thumb{asked, kind, b}, nil
 	}
+	key := f.Object + " " + asked
+	if h.failed.has(key) {
+		return Thumb{}, file.ErrNoMedia
+	}
+	client := ctx
 	ctx, cancel := context.WithTimeout(ctx, renderWait)
 	defer cancel()
 	leave, err := h.turn(ctx)
@@ -165,6 +200,9 @@ func (h *Handler) compute(ctx context.Context, f *file.File, asked string, do fu
 	defer in.Close()
 	b, kind, err := do(ctx, in)
 	if err != nil {
+		if client.Err() == nil { // not because the client has gone away
+			h.failed.add(key)
+		}
 		return Thumb{}, err
 	}
 	h.cache.Put(f.Object, asked, kind, b)

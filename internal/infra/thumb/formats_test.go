@@ -263,11 +263,12 @@ func TestShapes(t *testing.T) {
 func TestBombs(t *testing.T) {
 	all := encoded(t, 64, 48)
 	for name, b := range map[string][]byte{
-		"png":  bomb(60000, 60000),
-		"bmp":  patched(all["bmp"], 18, le32(40000), le32(40000)),
-		"gif":  patched(all["gif"], 6, []byte{0xff, 0xff, 0xff, 0xff}),
-		"jpeg": patched(all["jpeg"], bytes.Index(all["jpeg"], []byte{0xff, 0xc0})+5, []byte{0xff, 0xdc, 0xff, 0xdc}),
-		"tiff": tiffOfSize(all["tiff"], 50000, 50000),
+		"png":                bomb(60000, 60000),
+		"bmp":                patched(all["bmp"], 18, le32(40000), le32(40000)),
+		"gif":                patched(all["gif"], 6, []byte{0xff, 0xff, 0xff, 0xff}),
+		"jpeg":               patched(all["jpeg"], bytes.Index(all["jpeg"], []byte{0xff, 0xc0})+5, []byte{0xff, 0xdc, 0xff, 0xdc}),
+		"tiff":               tiffOfSize(all["tiff"], 50000, 50000),
+		"jpeg of many scans": scans(all["jpeg"], 2000),
 		// The canvas is small, the picture inside is not.
 		"webp": webpInside(t),
 	} {
@@ -276,12 +277,21 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v", name, len(out), err)
 		}
 	}
+	if _, _, err := (Studio{}).Render(context.Background(), bytes.NewReader(scans(all["jpeg"], 5)), file.Shape{Width: 10}); err != nil {
+		t.Errorf("a JPEG of some scans: %v", err)
+	}
 	// A picture that fits, of a file that is cut off, is an error and no hang.
 	for name, b := range all {
 		if _, _, err := (Studio{}).Render(context.Background(), bytes.NewReader(b[:len(b)*2/3]), file.Shape{Width: 10}); name != "gif" && !errors.Is(err, file.ErrNoMedia) {
 			t.Errorf("%s cut off: %v", name, err)
 		}
 	}
+}
+
+// scans repeats the scan of a JPEG.
+func scans(b []byte, n int) []byte {
+	at := bytes.LastIndex(b, []byte{0xff, 0xda})
+	return bytes.Join([][]byte{b[:at], bytes.Repeat(b[at:len(b)-2], n), b[len(b)-2:]}, nil)
 }
 
 func patched(b []byte, at int, parts ...[]byte) []byte {

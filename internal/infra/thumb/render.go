@@ -25,6 +25,9 @@ const (
 	maxSource = 48 << 20
 	// MaxSide is the longest side of a box, in pixels.
 	MaxSide = 4096
+	// maxScans bounds the passes over a progressive JPEG: each goes over all pixels
+	// however few bytes it has, and encoders make some ten.
+	maxScans = 100
 	// maxOut bounds a result, in pixels.
 	maxOut = 16 << 20
 )
@@ -50,7 +53,7 @@ func (s Studio) Render(ctx context.Context, r io.ReadSeeker, shape file.Shape) (
 		return nil, "", err
 	}
 	// A small buffer: a decoder that works long on few bytes asks often.
-	img, _, err := image.Decode(bufio.NewReaderSize(&cancelled{ctx, r}, 8<<10))
+	img, _, err := image.Decode(bufio.NewReaderSize(&cancelled{ctx: ctx, r: r, jpeg: head.Format == "jpeg"}, 8<<10))
 	if err != nil {
 		return nil, "", file.ErrNoMedia
 	}
@@ -64,10 +67,13 @@ func (s Studio) Render(ctx context.Context, r io.ReadSeeker, shape file.Shape) (
 	return encode(blur(img, shape.Blur), head.Format, shape)
 }
 
-// cancelled ends reading with its context.
+// cancelled ends reading with its context, and when a JPEG has too many scans.
 type cancelled struct {
-	ctx context.Context // of one Render
-	r   io.Reader
+	ctx   context.Context // of one Render
+	r     io.Reader
+	jpeg  bool
+	scans int
+	half  bool // the last byte read may begin a marker
 }
 
 // Read implements io.Reader.
@@ -75,7 +81,19 @@ func (c *cancelled) Read(p []byte) (int, error) {
 	if err := c.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return c.r.Read(p)
+	n, err := c.r.Read(p)
+	if !c.jpeg || n == 0 {
+		return n, err
+	}
+	// Within the data of a scan this pair of bytes does not occur.
+	c.scans += bytes.Count(p[:n], []byte{0xff, 0xda})
+	if c.half && p[0] == 0xda {
+		c.scans++
+	}
+	if c.half = p[n-1] == 0xff; c.scans > maxScans {
+		return 0, file.ErrNoMedia
+	}
+	return n, err
 }
 
 func encode(img image.Image, format string, shape file.Shape) ([]byte, string, error) {
