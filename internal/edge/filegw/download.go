@@ -85,8 +85,9 @@ func (u *unhurried) patience() error {
 	return nil
 }
 
-// sendPiece is how much of a file goes out under one deadline, in bytes.
-const sendPiece = 256 << 10
+// sendPiece is how much of a file goes out under one deadline, in bytes: whoever
+// takes 2 KiB a second is patient enough. Larger ones are not faster.
+const sendPiece = 64 << 10
 
 // ReadFrom implements io.ReaderFrom: a file goes out in pieces that the kernel
 // copies, if the connection is no TLS one.
