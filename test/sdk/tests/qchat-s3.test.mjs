@@ -1,6 +1,8 @@
 // Mixed storage (融合存储) as docs/protocol/storage.md sections 8 and 9 have it: QChat and NIM upload with the real aws-sdk.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import https from 'node:https';
+import S3 from 'aws-sdk/clients/s3.js';
 import { suite } from '../lib/suite.mjs';
 import { env, useServer } from '../lib/server.mjs';
 import { haveS3, KEYS, startS3 } from '../lib/s3.mjs';
@@ -145,6 +147,30 @@ scenario('NIM uploads a picture by the S3 way and sends it', {
   assert.deepEqual(alice.packets('->', '6-29').map((p) => p.body[0]['0']), [2]);
   assert.ok(Buffer.from(await (await download(attach.url)).arrayBuffer()).equals(Buffer.from(dot, 'base64')), 'the bytes');
 });
+
+// aws-sdk in Node with the credentials of a QChat connection: without Chromium too.
+for (const size of [10, 12_000_001]) {
+  scenario(`aws-sdk in Node uploads ${size} bytes with the credentials of 6-29`, { kinds: ['uni-0.17.2'], proves: ['qchat/cmd/getMixStoreToken'] }, async (ctx) => {
+    await setUp(ctx);
+    const alice = await ctx.login(await ctx.account('alice'), { product: 'qchat' });
+    const { content: { mixStoreTokenResTag: t } } = await alice.call('sendCmd', 'getMixStoreToken', { mixStoreTokenReqTag: { provider: 2, tokenCount: 1, tag: 'qchat', returnBody: '' } });
+    const agent = new https.Agent({ ca: server.ca });
+    const s3 = (over) => new S3({
+      endpoint: `https://${host()}`, s3ForcePathStyle: true, region: t.region, accessKeyId: t.accessKeyId, secretAccessKey: t.secretAccessKey,
+      sessionToken: t.sessionToken, maxRetries: 0, httpOptions: { agent }, ...over,
+    });
+    const file = { Bucket: t.bucket, Key: t.objectName, Body: madeBytes(size), Metadata: { token: t.token }, ContentType: 'application/octet-stream' };
+    for (const [over, params, code] of [
+      [{ secretAccessKey: 'x' }, {}, 'SignatureDoesNotMatch'], [{ sessionToken: 'x' }, {}, 'InvalidToken'], [{}, { Key: `${t.objectName}0` }, 'AccessDenied'],
+    ]) {
+      await assert.rejects(s3(over).upload({ ...file, ...params }).promise(), (e) => { assert.equal(e.code, code); return true; });
+    }
+    await s3().upload(file).promise();
+    const res = await download(t.shortUrl);
+    assert.ok(Buffer.from(await res.arrayBuffer()).equals(madeBytes(size)), 'the bytes');
+    agent.destroy();
+  });
+}
 
 scenario('QChat devices of an account: told of, kicked, logged out, read marks', {
   kinds: ['uni-0.17.2'],
