@@ -27,6 +27,7 @@ export async function startS3(bucket) {
     child.kill('SIGKILL');
     fs.rmSync(dir, { recursive: true, force: true });
   };
+  child.unref(); // it is no reason to stay
   process.on('exit', stop);
   const endpoint = `http://127.0.0.1:${port}`;
   await eventually(() => fetch(endpoint).then(() => true), { timeout: 15000, every: 30, what: 'versitygw' });
