@@ -21,6 +21,11 @@ for t in "${targets[@]}"; do
   read -r pkg name <<<"$t"
   if ! out=$(go test -run '^$' -fuzz "^$name\$" -fuzztime "${each}s" -fuzzminimizetime 5s "$pkg" 2>&1); then
     echo "$out"
+    # Go's engine at times reports the end of its own time as a failure. A finding is written down.
+    if grep -q 'context deadline exceeded' <<<"$out" && ! grep -q 'Failing input written' <<<"$out"; then
+      echo "fuzz: $pkg $name ran out of time in the middle of an input; nothing was found"
+      continue
+    fi
     echo "fuzz: $pkg $name failed; the input is in $pkg/testdata/fuzz/$name: commit it with the fix"
     exit 1
   fi

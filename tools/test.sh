@@ -37,7 +37,7 @@ step "what the tests need" tools/deps.sh all
 step "lint" tools/lint.sh
 step "go tests: units, stores on both databases, transcripts" go_tests
 step "the unmodified SDKs" sdk
-step "smoke fuzzing" tools/fuzz.sh 40 2
+step "smoke fuzzing" tools/fuzz.sh 22 1
 step "two kills" tools/kills.sh 2
 
 echo
