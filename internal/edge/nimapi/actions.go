@@ -3,8 +3,6 @@ package nimapi
 // Why endpoints are not served. The texts reach callers as `desc` of code 514.
 const (
 	noHistory = "this history query is not available on this server"
-	noFiles   = "uploads through the server API are not available on this server"
-	noJobs    = "file jobs are not available on this server"
 	noRooms   = "chat rooms are not available on this server"
 )
 

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"hongyan/internal/im/message"
@@ -111,33 +110,5 @@ func (s *Store) DeleteBroadcast(ctx context.Context, app string, id int64) (bool
 
 // AckBroadcasts records broadcasts as received by an account.
 func (s *Store) AckBroadcasts(ctx context.Context, app, accid string, ids []int64) error {
-	no, err := s.appNo(ctx, app)
-	if err != nil {
-		return err
-	}
-	for part := range slices.Chunk(ids, maxIn) {
-		args := []any{no}
-		for _, id := range part {
-			args = append(args, id)
-		}
-		known, err := s.readIDs(ctx, `SELECT id FROM broadcast WHERE app = $1 AND stored = 1 AND id IN (`+list(2, len(part))+`) ORDER BY id`, args...)
-		if err != nil {
-			return err
-		}
-		if len(known) == 0 {
-			continue
-		}
-		err = s.write(ctx, func(ctx context.Context, t tx) error {
-			for _, id := range known {
-				if _, err := t.exec(ctx, `INSERT INTO broadcast_ack (app, accid, id) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING`, no, accid, id); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.acknowledge(ctx, app, accid, "broadcast", ` AND stored = 1`, ids)
 }

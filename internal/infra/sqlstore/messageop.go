@@ -197,6 +197,12 @@ func (s *Store) readRecalls(ctx context.Context, query string, args ...any) ([]*
 
 // AckRecalls records notices as received by an account.
 func (s *Store) AckRecalls(ctx context.Context, app, accid string, ids []int64) error {
+	return s.acknowledge(ctx, app, accid, "recall", "", ids)
+}
+
+// acknowledge records rows of a table, those that meet the condition, as received
+// by an account, in the table's _ack.
+func (s *Store) acknowledge(ctx context.Context, app, accid, table, condition string, ids []int64) error {
 	no, err := s.appNo(ctx, app)
 	if err != nil {
 		return err
@@ -204,12 +210,12 @@ func (s *Store) AckRecalls(ctx context.Context, app, accid string, ids []int64) 
 	ids = slices.Clone(ids)
 	slices.Sort(ids)
 	for part := range slices.Chunk(slices.Compact(ids), maxIn) {
-		args := []any{accid, no}
+		args := []any{no}
 		for _, id := range part {
 			args = append(args, id)
 		}
 		// Most acknowledged ids are of other things: no write without need.
-		known, err := s.readIDs(ctx, `SELECT id FROM recall WHERE app = $1 AND id IN (`+list(2, len(part))+`)`, args[1:]...)
+		known, err := s.readIDs(ctx, `SELECT id FROM `+table+` WHERE app = $1`+condition+` AND id IN (`+list(2, len(part))+`) ORDER BY id`, args...)
 		if err != nil {
 			return err
 		}
@@ -218,7 +224,7 @@ func (s *Store) AckRecalls(ctx context.Context, app, accid string, ids []int64) 
 		}
 		err = s.write(ctx, func(ctx context.Context, t tx) error {
 			for _, id := range known {
-				if _, err := t.exec(ctx, `INSERT INTO recall_ack (app, accid, id) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING`, no, accid, id); err != nil {
+				if _, err := t.exec(ctx, `INSERT INTO `+table+`_ack (app, accid, id) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING`, no, accid, id); err != nil {
 					return err
 				}
 			}

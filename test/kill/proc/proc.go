@@ -185,9 +185,6 @@ func (s *Server) Ready() bool {
 // Running says whether the process has not ended by itself.
 func (s *Server) Running() bool { return s.cmd != nil && len(s.exited) == 0 }
 
-// PID returns the process id.
-func (s *Server) PID() int { return s.cmd.Process.Pid }
-
 // Kill is kill -9: nothing in the process gets to know.
 func (s *Server) Kill() {
 	if s.cmd == nil {
