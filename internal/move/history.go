@@ -160,7 +160,12 @@ func (r *run) store(ctx context.Context, c *conversation, part []transfer.Messag
 		}
 	}
 	next.LastSeq = c.p.LastSeq + int64(len(fresh))
-	_, stored, err := r.dst.ImportMessages(ctx, r.c.App, &transfer.Page{Conv: c.conv, LastSeq: c.p.LastSeq, Messages: fresh,
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	// A write that has begun ends: an interruption between the commit and its
+	// answer would leave messages that no report counts.
+	_, stored, err := r.dst.ImportMessages(context.WithoutCancel(ctx), r.c.App, &transfer.Page{Conv: c.conv, LastSeq: c.p.LastSeq, Messages: fresh,
 		Marks: []transfer.Mark{{Kind: markConv, Key: string(c.conv), Value: next.Encode()}}})
 	if im.CodeOf(err) == im.CodeRepeated {
 		r.leftOut.add("%s", im.PublicText(err))
