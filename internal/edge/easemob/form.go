@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"hongyan/internal/edge/multiform"
 	"hongyan/internal/im"
 	"hongyan/internal/im/file"
 )
@@ -34,7 +35,7 @@ const (
 // form is a multipart form that is being read; its fields come before and behind
 // the file.
 type form struct {
-	parts  *multipart.Reader
+	parts  *multiform.Reader
 	meter  meter
 	seen   int
 	fields map[string]string
@@ -70,7 +71,7 @@ func (c *call) form(fileMax int64) (*form, error) {
 	}
 	c.read = true
 	f := &form{meter: meter{r: c.r.Body, left: besideFile}, fields: map[string]string{}}
-	f.parts = multipart.NewReader(&f.meter, params["boundary"])
+	f.parts = multiform.NewReader(&f.meter, params["boundary"])
 	return f, nil
 }
 
@@ -78,7 +79,7 @@ func (c *call) form(fileMax int64) (*form, error) {
 // of the form it returns nil.
 func (f *form) next(name string) (*multipart.Part, error) {
 	for {
-		p, err := f.parts.NextRawPart()
+		p, err := f.parts.Next(true)
 		if err == io.EOF { //nolint:errorlint // a wrapped one is a form without an end
 			return nil, nil
 		}
@@ -122,7 +123,7 @@ func brokenForm(err error) error {
 	switch {
 	case errors.As(err, &known):
 		return err
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, multiform.ErrCut), errors.Is(err, io.ErrUnexpectedEOF):
 		return errArgument.because("the form has no end")
 	}
 	return errArgument.because("malformed form")

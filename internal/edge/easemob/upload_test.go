@@ -118,6 +118,8 @@ func TestBadUploads(t *testing.T) {
 		{"cut off in the headers", "", "--B\r\nContent-Dispo", 400, "illegal_argument", ""},
 		{"cut off in the file", "", "--B\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nsome", 400, "illegal_argument", "broke off"},
 		{"cut off behind the file", "", strings.TrimSuffix(form("B", good), "--\r\n"), 400, "illegal_argument", "no end"},
+		{"cut off between the last hyphens", "", strings.TrimSuffix(form("B", good), "-\r\n"), 400, "illegal_argument", "broke off"},
+		{"cut off in a header behind the file", "", strings.TrimSuffix(form("B", good), "--\r\n") + "\r\nContent-Disposition: form-data\r\n", 400, "illegal_argument", "no end"},
 		{"cut off in a field behind the file", "", strings.TrimSuffix(form("B", good, formPart{`name="thumbnail-width"`, "", "100"}), "\r\n--B--\r\n"), 400, "illegal_argument", "no end"},
 		{"one byte too many", "", form("B", filePart(strings.Repeat("x", mib+1))), 413, "file exceeding maximum limit", "the file size exceeds the maximum limit."},
 		{"much too large", "", form("B", filePart(strings.Repeat("x", 3*mib))), 413, "file exceeding maximum limit", ""},

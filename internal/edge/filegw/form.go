@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"os"
 
+	"hongyan/internal/edge/multiform"
 	"hongyan/internal/im"
 	"hongyan/internal/im/file"
 )
@@ -26,23 +28,14 @@ const (
 // form is the upload of mini-app and uni-app builds
 // (docs/protocol/storage.md section 6).
 func (h *Handler) form(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	mr, err := r.MultipartReader()
-	if err != nil {
+	kind, args, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/form-data" || args["boundary"] == "" {
 		return im.Errorf(im.CodeBadParam, "multipart/form-data is needed")
 	}
-	f := &formUpload{h: h, token: r.Header.Get("x-nos-token")}
+	f := &formUpload{h: h, token: r.Header.Get("x-nos-token"), parts: multiform.NewReader(r.Body, args["boundary"])}
 	defer f.drop()
-	for n := 0; ; n++ {
-		part, err := mr.NextPart()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil || n >= maxParts {
-			return brokenForm(err)
-		}
-		if err := f.part(ctx, part); err != nil {
-			return err
-		}
+	if err := f.rest(ctx); err != nil {
+		return err
 	}
 	if f.stored == nil && f.spool != nil {
 		if err := f.store(ctx, file.Source{Body: f.spool, Size: f.size, Type: f.kind}); err != nil {
@@ -61,7 +54,7 @@ func brokenForm(err error) error {
 	switch {
 	case errors.As(err, &known):
 		return err
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, multiform.ErrCut), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded):
 		return file.ErrBroken
 	}
 	return im.Errorf(im.CodeBadParam, "malformed form")
@@ -70,14 +63,61 @@ func brokenForm(err error) error {
 // formUpload is a form that is being read. Fields come in any order.
 type formUpload struct {
 	h      *Handler
+	parts  *multiform.Reader
+	seen   int // parts
 	token  string
 	object string
+	file   bool // its part has come
 	policy *file.Policy
 	stored *file.File
 
 	spool *os.File // the file, when it came before the token; has no name any more
 	size  int64
 	kind  string
+}
+
+// rest reads what is left of the form.
+func (f *formUpload) rest(ctx context.Context) error {
+	for {
+		part, err := f.parts.Next(false)
+		if err == io.EOF { //nolint:errorlint // a wrapped one is no end
+			return nil
+		}
+		if f.seen++; err != nil || f.seen > maxParts {
+			return brokenForm(err)
+		}
+		if err := f.part(ctx, part); err != nil {
+			return err
+		}
+	}
+}
+
+// toTheEnd is the file of a form. It ends when the whole form has been read and
+// is in order, so that nothing of another one is stored.
+type toTheEnd struct {
+	f    *formUpload
+	ctx  context.Context // of the request: a reader gets none
+	part *multipart.Part
+	done bool
+}
+
+// Read implements io.Reader.
+func (r *toTheEnd) Read(p []byte) (int, error) {
+	if r.done {
+		return 0, io.EOF
+	}
+	n, err := r.part.Read(p)
+	if err != io.EOF { //nolint:errorlint // a wrapped one is no end
+		return n, err
+	}
+	if err := r.f.rest(r.ctx); err != nil {
+		return n, err
+	}
+	if err := r.f.named(r.f.policy); err != nil {
+		return n, err
+	}
+	r.done = true
+	return n, io.EOF
 }
 
 func (f *formUpload) part(ctx context.Context, p *multipart.Part) error {
@@ -104,14 +144,15 @@ func (f *formUpload) part(ctx context.Context, p *multipart.Part) error {
 		}
 		return nil
 	}
-	if f.stored != nil || f.spool != nil {
+	if f.file {
 		return im.Errorf(im.CodeBadParam, "more than one file in the form")
 	}
+	f.file = true
 	kind := p.Header.Get("Content-Type")
 	if f.token == "" {
 		return f.keep(p, kind)
 	}
-	return f.store(ctx, file.Source{Body: p, Size: -1, Type: kind})
+	return f.store(ctx, file.Source{Body: &toTheEnd{f: f, ctx: ctx, part: p}, Size: -1, Type: kind})
 }
 
 // store gives the file to the domain.
@@ -120,12 +161,20 @@ func (f *formUpload) store(ctx context.Context, src file.Source) error {
 	if err != nil {
 		return err
 	}
-	if f.object != "" && f.object != p.Object {
-		return file.ErrToken
+	if err := f.named(p); err != nil {
+		return err
 	}
 	f.policy = p
 	f.stored, err = f.h.files.PutWhole(ctx, p, src)
 	return err
+}
+
+// named refuses a form that names another object than its token.
+func (f *formUpload) named(p *file.Policy) error {
+	if f.object != "" && f.object != p.Object {
+		return file.ErrToken
+	}
+	return nil
 }
 
 // keep puts a file that came before its token aside. The name is removed at

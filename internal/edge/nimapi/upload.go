@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"hongyan/internal/edge/multiform"
 	"hongyan/internal/im"
 	"hongyan/internal/im/file"
 )
@@ -133,7 +133,7 @@ func (a *API) readUpload(w http.ResponseWriter, r *http.Request, c *Call, kind s
 	body := http.MaxBytesReader(w, r.Body, maxUploadBody)
 	var v Values
 	if boundary := args["boundary"]; multi && boundary != "" {
-		v, err = readParts(multipart.NewReader(body, boundary), c.spool)
+		v, err = readParts(multiform.NewReader(body, boundary), c.spool)
 	} else {
 		// The documented sample names multipart and sends a plain form.
 		v, err = readPairs(body, c.spool, kind == "base64")
@@ -167,7 +167,7 @@ func uploadFault(err error) error {
 		return err
 	case errors.As(err, &large):
 		return file.ErrTooLarge
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, multiform.ErrCut), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded):
 		return im.Errorf(im.CodeTimeout, "request body incomplete")
 	}
 	return im.Errorf(im.CodeBadParam, "malformed form")
@@ -190,11 +190,11 @@ func (v Values) keep(name, text string) error {
 }
 
 // readParts reads a multipart form; content may be a file part or a plain field.
-func readParts(mr *multipart.Reader, to io.Writer) (Values, error) {
+func readParts(form *multiform.Reader, to io.Writer) (Values, error) {
 	v := Values{}
 	for range maxUploadFields {
-		p, err := mr.NextPart()
-		if errors.Is(err, io.EOF) {
+		p, err := form.Next(false)
+		if err == io.EOF { //nolint:errorlint // a wrapped one is no end
 			return v, nil
 		}
 		if err != nil {

@@ -142,8 +142,14 @@ func TestFileUpload(t *testing.T) {
 		t.Errorf("plain form: %q", got)
 	}
 	body, kind := form(true)
-	w := n.send("POST", "/nimserver/msg/fileUpload.action", body[:len(body)/2], n.header(map[string]string{"Content-Type": kind}))
-	n.want(w.Body.String(), `{"code":408,"desc":"request body incomplete"}`)
+	boundary := strings.LastIndex(body, "\r\n--")
+	for name, cut := range map[string]int{"in the file": strings.Index(body, " bytes"), "before a boundary": strings.Index(body, "\r\n--"),
+		"before the last boundary": boundary, "in its line's end": boundary + 1, "before the last hyphens": len(body) - 4, "between them": len(body) - 3} {
+		w := n.send("POST", "/nimserver/msg/fileUpload.action", body[:cut], n.header(map[string]string{"Content-Type": kind}))
+		if w.Body.String() != `{"code":408,"desc":"request body incomplete"}` {
+			t.Errorf("cut %s: %s", name, w.Body)
+		}
+	}
 }
 
 func TestUploadQuota(t *testing.T) {
