@@ -32,7 +32,7 @@ type files struct {
 }
 
 // openFiles opens the blob store and builds the file service on it.
-func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public string) error {
+func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public string, registry *prometheus.Registry) error {
 	blobs, err := blobstore.Open(ctx, s.cfg.Blob, s.cfg.Path("files"))
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public strin
 		return errors.Join(err, blobs.Close())
 	}
 	svc := file.New(file.Config{Removed: removed, Store: s.store, Blobs: blobs, Direct: direct, Apps: s.apps, Accounts: s.accounts, Clock: time.Now, Log: s.log,
-		Key: keys.FileKey(), Sniff: thumb.Sniff, Host: public + "/" + file.Bucket})
+		Key: keys.FileKey(), Sniff: thumb.Sniff, Host: public + "/" + file.Bucket, Keys: newKeyCount(registry)})
 	s.health.AddCheck("blob store", blobs.Ping)
 	serve.Files = svc
 	handler := filegw.New(serve)
@@ -83,6 +83,14 @@ func (s *Server) openDirect(ctx context.Context) (file.Direct, error) {
 	s.health.AddCheck("upload bucket", d.Ping)
 	s.life.Add(lifecycle.Component{Name: "upload bucket", Stop: func(context.Context) error { return d.Close() }})
 	return d, nil
+}
+
+// newKeyCount counts how asking for credentials of the operator's bucket ended.
+func newKeyCount(registry *prometheus.Registry) func(result string) {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hongyan_upload_credentials_total",
+		Help: "Requests for credentials of the upload bucket by result; all but ok send the client the other way."}, []string{"result"})
+	registry.MustRegister(v)
+	return func(result string) { v.WithLabelValues(result).Inc() }
 }
 
 // newRoundTrip makes the histogram of what clients measure (setting

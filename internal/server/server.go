@@ -156,7 +156,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.subscriptions = s.newSubscriptions(dir)
 	s.signaling = signaling.New(signaling.Config{Store: s.store, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
 	public := cfg.PublicAddr()
-	if err := s.openFiles(ctx, keys, public); err != nil {
+	if err := s.openFiles(ctx, keys, public, registry); err != nil {
 		return err
 	}
 	addr := clientAddr{cfg}

@@ -99,6 +99,39 @@ func TestOperatorsBucket(t *testing.T) {
 	}
 }
 
+// Credentials that cannot be had are no error: an SDK would give the upload up,
+// while keys that do not work lead it to the other provider
+// (docs/protocol/storage.md section 8.4).
+func TestNoCredentials(t *testing.T) {
+	d := newFakeDirect()
+	b := newBedWith(t, d)
+	grant := func() file.S3Grant {
+		t.Helper()
+		g, err := b.files.GrantS3(t.Context(), b.app, file.Ask{Accid: "alice"})
+		if err != nil || g.Token == "" || g.Key == "" || g.Bucket != "b" || g.URL == "" || g.Expires == 0 {
+			t.Fatalf("%+v, %v", g, err)
+		}
+		return g
+	}
+	if g := grant(); g.AccessKey != "k" || g.Secret != "s" {
+		t.Errorf("%+v", g)
+	}
+	d.broken = errors.New("the STS is away")
+	for range 3 {
+		if g := grant(); g.AccessKey != "" || g.Secret != "" || g.Session != "" {
+			t.Errorf("without credentials: %+v", g)
+		}
+	}
+	if d.asked != 2 || b.keys["ok"] != 1 || b.keys["failed"] != 1 || b.keys["not asked"] != 2 {
+		t.Errorf("asked %d times, counted %v", d.asked, b.keys)
+	}
+	d.broken = nil
+	b.clock.Advance(time.Minute)
+	if g := grant(); g.AccessKey != "k" {
+		t.Errorf("when it is back: %+v", g)
+	}
+}
+
 func TestOperatorsBucketSwept(t *testing.T) {
 	d := newFakeDirect()
 	b := newBedWith(t, d)

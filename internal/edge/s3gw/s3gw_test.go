@@ -98,6 +98,7 @@ type bed struct {
 	dir   string
 	url   string
 	app   *app.App
+	keys  map[string]int // results of asking for credentials
 }
 
 func newBed(t *testing.T, settings ...string) *bed {
@@ -108,7 +109,7 @@ func newBed(t *testing.T, settings ...string) *bed {
 // newBedWith is newBed with a bucket of the operator's.
 func newBedWith(t *testing.T, direct file.Direct, settings ...string) *bed {
 	t.Helper()
-	b := &bed{t: t, clock: hytest.NewClock(time.Now()), dir: t.TempDir()}
+	b := &bed{t: t, clock: hytest.NewClock(time.Now()), dir: t.TempDir(), keys: map[string]int{}}
 	store := hytest.Store(t)
 	b.store = store
 	b.apps = app.New(store, b.clock.Now)
@@ -129,7 +130,7 @@ func newBedWith(t *testing.T, direct file.Direct, settings ...string) *bed {
 		t.Fatal(err)
 	}
 	b.files = file.New(file.Config{Direct: direct, Store: store, Blobs: blobs, Apps: b.apps, Accounts: b.acc, Clock: b.clock.Now,
-		Key: hytest.Keys(t).FileKey(), Sniff: thumb.Sniff, Host: "files.example.com/nos"})
+		Key: hytest.Keys(t).FileKey(), Sniff: thumb.Sniff, Host: "files.example.com/nos", Keys: func(result string) { b.keys[result]++ }})
 	h := New(Config{Files: b.files, Transfers: filegw.New(filegw.Config{Files: b.files, Media: thumb.Studio{}}), Clock: b.clock.Now})
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)

@@ -47,10 +47,36 @@ const (
 	// maxAdoptions bounds how many objects this node looks up in the operator's store
 	// at a time: anybody may ask for names that do not exist.
 	maxAdoptions = 16
+	// keysWait is how long credentials may take; SDKs wait 8 s for their answer.
+	keysWait = 4 * time.Second
+	// keysPause is how long nobody is asked for credentials after a failure.
+	keysPause = 10 * time.Second
 	// lateUpload is how long after the end of its token an object may have been
 	// written, in s.
 	lateUpload = 3600
 )
+
+// credentials asks the operator's store. An answer must come while the client
+// still waits for its own; after a failure nobody is asked for a while, so that
+// uploads do not wait in turn for a service that is away.
+func (s *Service) credentials(ctx context.Context, key string, ttlSec int64) S3Keys {
+	none := S3Keys{Expires: s.clock().Unix() + ttlSec}
+	if s.clock.NowMs() < s.noKeysMs.Load() {
+		s.keys("not asked")
+		return none
+	}
+	ctx, cancel := context.WithTimeout(ctx, keysWait)
+	defer cancel()
+	k, err := s.direct.Credentials(ctx, key, ttlSec)
+	if err != nil {
+		s.noKeysMs.Store(s.clock.NowMs() + keysPause.Milliseconds())
+		s.keys("failed")
+		s.log.Warn("no credentials for uploads to the S3 store; clients take the other way", "err", err)
+		return none
+	}
+	s.keys("ok")
+	return k
+}
 
 // withDirect reads and deletes blobs where they are.
 type withDirect struct {

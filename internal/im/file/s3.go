@@ -49,7 +49,9 @@ func (s *Service) S3Endpoint() string {
 // GrantS3 permits one upload by the S3 way, to the operator's store or to our own
 // endpoint. The credentials of the latter are bound to the app, the account, one
 // object, its size and a time; they are computed from the session token, so that
-// every node knows them and none stores them.
+// every node knows them and none stores them. Those of the former are empty when
+// none can be had now: an SDK that gets an error here gives the upload up, while
+// keys that are none make it take the other way (section 8.4).
 func (s *Service) GrantS3(ctx context.Context, a *app.App, ask Ask) (S3Grant, error) {
 	p, err := s.policy(a, ask)
 	if err != nil {
@@ -62,10 +64,7 @@ func (s *Service) GrantS3(ctx context.Context, a *app.App, ask Ask) (S3Grant, er
 		if err := s.checkQuota(ctx, a, p.Uploader); err != nil {
 			return S3Grant{}, err
 		}
-		k, err := s.direct.Credentials(ctx, p.Object, a.Settings.S3CredentialsTTL)
-		if err != nil {
-			return S3Grant{}, err
-		}
+		k := s.credentials(ctx, p.Object, a.Settings.S3CredentialsTTL)
 		_, g.Bucket, g.Region = s.direct.Where()
 		g.AccessKey, g.Secret, g.Session, g.Expires = k.AccessKey, k.Secret, k.Session, k.Expires
 		return g, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
@@ -23,6 +24,7 @@ type Config struct {
 	Key      []byte                   // signs tokens; derived from the master key
 	Sniff    func(head []byte) string // media type of a content's first bytes; "" = not known
 	Removed  func(object string)      // hears of objects that are deleted here; nil = nobody
+	Keys     func(result string)      // hears how asking for credentials of Direct ended: "ok", "failed", "not asked"; nil = nobody
 	Host     string                   // HOST:PORT[/PATH] of downloads, as clients are told
 }
 
@@ -39,6 +41,8 @@ type Service struct {
 	host     string
 	removed  func(object string)
 	direct   Direct // nil = none
+	keys     func(result string)
+	noKeysMs atomic.Int64 // until when Direct is not asked for credentials, in ms since 1970
 
 	adoptions chan struct{} // capacity maxAdoptions
 
@@ -58,10 +62,13 @@ func New(c Config) *Service {
 	if c.Removed == nil {
 		c.Removed = func(string) {}
 	}
+	if c.Keys == nil {
+		c.Keys = func(string) {}
+	}
 	if c.Direct != nil {
 		c.Blobs = withDirect{c.Blobs, c.Direct}
 	}
-	return &Service{direct: c.Direct, adoptions: make(chan struct{}, maxAdoptions), removed: c.Removed, store: c.Store, blobs: c.Blobs, apps: c.Apps, accounts: c.Accounts, clock: c.Clock, log: c.Log, key: c.Key,
+	return &Service{direct: c.Direct, keys: c.Keys, adoptions: make(chan struct{}, maxAdoptions), removed: c.Removed, store: c.Store, blobs: c.Blobs, apps: c.Apps, accounts: c.Accounts, clock: c.Clock, log: c.Log, key: c.Key,
 		sniff: c.Sniff, host: c.Host, busy: map[string]*turn{}, owners: map[string]int{}}
 }
 

@@ -11,15 +11,22 @@ import { eventually } from '../lib/clients.mjs';
 const server = useServer({ apps: 1 });
 const scenario = suite(() => server.apps[0]);
 // The same over a bucket of the operator's; versitygw has no AssumeRole, so that clients get its keys.
-let operator;
+let operator, starting;
+async function startOperator() {
+  operator = await (starting ??= startS3('uploads'));
+  Object.assign(env, { AWS_ACCESS_KEY_ID: KEYS.id, AWS_SECRET_ACCESS_KEY: KEYS.secret });
+  return `s3://uploads?region=us-east-1&use_path_style=true&endpoint=${operator.endpoint}`;
+}
 const direct = haveS3() && useServer({
   apps: 1,
-  args: async () => {
-    operator = await startS3('uploads');
-    Object.assign(env, { AWS_ACCESS_KEY_ID: KEYS.id, AWS_SECRET_ACCESS_KEY: KEYS.secret });
-    return ['--upload-s3', `s3://uploads?region=us-east-1&use_path_style=true&endpoint=${operator.endpoint}`, '--upload-s3-keys', `${KEYS.id}:${KEYS.secret}`];
-  },
+  args: async () => ['--upload-s3', await startOperator(), '--upload-s3-keys', `${KEYS.id}:${KEYS.secret}`],
 });
+// Nobody listens where that one's credentials are asked for.
+const keyless = haveS3() && useServer({
+  apps: 1,
+  args: async () => ['--upload-s3', await startOperator(), '--upload-s3-role', 'arn:aws:iam::1:role/up', '--upload-s3-sts', 'http://127.0.0.1:1'],
+});
+const keylessScenario = suite(() => keyless.apps[0]);
 const directScenario = suite(() => direct.apps[0]);
 const BROWSERS = ['browser-0.15.0', 'browser-0.17.2'];
 const md5 = (b) => createHash('md5').update(b).digest('hex');
@@ -219,6 +226,20 @@ if (direct || process.env.SDK_LIST === '1') {
     assert.equal(res.status, 200);
     assert.equal(res.headers.get('content-type'), 'image/png');
     assert.ok(Buffer.from(await res.arrayBuffer()).equals(Buffer.from(dot, 'base64')), 'the bytes');
+  });
+
+  keylessScenario('without credentials for the S3 way the other one follows', { kinds: ['browser-0.17.2'], proves: ['qchat/cmd/getMixStoreToken'] }, async (ctx) => {
+    await setUp(ctx, keyless);
+    const alice = await ctx.login(await ctx.account('alice'), { product: 'qchat', aws: true, other: {
+      ...storage(operator.endpoint), cloudStorageConfig: { ...storage(operator.endpoint).cloudStorageConfig,
+        chunkUploadHost: `https://${host(keyless)}`, commonUploadHost: `https://${host(keyless)}`, cdn: { defaultCdnDomain: `${host(keyless)}/nos` } },
+    } });
+    for (const providers of [[2, 1], [2, 1, 1]]) {
+      const file = await alice.call('cloudStorage.uploadFile', { type: 'file', file: madeFile(1000, 'report.bin', 'application/octet-stream') });
+      assert.deepEqual(alice.packets('->', '6-29').map((p) => p.body[0]['0']), providers);
+      assert.deepEqual(alice.packets('<-', '6-29').map((p) => p.code), providers.map(() => 200));
+      assert.ok(Buffer.from(await (await download(file.url, {}, keyless)).arrayBuffer()).equals(madeBytes(1000)), 'the bytes');
+    }
   });
 } else {
   console.log('left out: QChat over a bucket of the operator, versitygw is not built');
