@@ -26,7 +26,7 @@ type wordsCmd struct {
 // ofList names one list of an app.
 type ofList struct {
 	Key  string `help:"AppKey; may be left out when there is one app." placeholder:"KEY"`
-	List string `help:"replace: the word is replaced; intercept: the message is not delivered; client: for clients alone." enum:"replace,intercept,client" default:"intercept" placeholder:"LIST"`
+	List string `help:"replace: the word is replaced; intercept: the message is not delivered. What clients check before they send: client: the message is not sent; client-flag: it is sent, and nobody gets it; client-replace: the word is replaced." enum:"replace,intercept,client,client-flag,client-replace" default:"intercept" placeholder:"LIST"`
 }
 
 type (
@@ -41,7 +41,7 @@ type (
 	}
 	wordsListCmd struct {
 		Key       string `help:"AppKey; may be left out when there is one app." placeholder:"KEY"`
-		Thesaurus bool   `help:"Print the list client as the SDKs read it."`
+		Thesaurus bool   `help:"Print what clients download, as they read it."`
 	}
 	wordsImportCmd struct {
 		ofList
@@ -92,11 +92,11 @@ func (c wordsListCmd) Run(ctx context.Context, parent *cli, out output) error {
 			return err
 		}
 		if c.Thesaurus {
-			text, err := t.Words.Thesaurus(ctx, a.Key)
+			v, err := t.Words.Vocabulary(ctx, a.Key)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(out.Out, text)
+			fmt.Fprintln(out.Out, v.Text)
 			return nil
 		}
 		words, err := t.Words.Words(ctx, a.Key)

@@ -161,7 +161,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	}
 	addr := clientAddr{cfg}
 	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Teams: s.teams, Notices: s.notices, CustomNotices: s.customs, Directory: dir, Bus: s.bus,
-		Operations: hooks, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: device.New(s.store, clock), Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service, RoundTrip: newRoundTrip(registry)})
+		Operations: hooks, Words: s.words, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: device.New(s.store, clock), Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service, RoundTrip: newRoundTrip(registry)})
 	chat := qchat.New(qchat.Config{Store: s.store, Accounts: s.accounts, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
 	circles := qchatgw.New(qchatgw.Config{Apps: s.apps, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Node: node, Files: s.files.service, Chat: chat})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)

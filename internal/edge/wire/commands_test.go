@@ -55,6 +55,17 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// The codecs that are written by hand do what the generated ones do.
+func TestRoundTripBeyond(t *testing.T) {
+	roundTripQ(t, nimwire.V2DownloadLocalAntiSpamVocabs, new(nimwire.V2DownloadLocalAntiSpamVocabsRequest))
+	roundTripR(t, nimwire.V2DownloadLocalAntiSpamVocabs, new(nimwire.V2DownloadLocalAntiSpamVocabsResponse))
+	for _, c := range nimwire.Beyond() {
+		if known, ok := nimwire.Lookup(c.ID()); ok {
+			t.Errorf("%s has the id of %s", c.Name, known.Name)
+		}
+	}
+}
+
 func roundTripQ(t *testing.T, c wire.Command, q wire.QCodec) {
 	for _, filled := range []bool{false, true} {
 		if filled {

@@ -1,12 +1,12 @@
 // Package moderation owns the local word filter: the lists of words of an app,
-// and what becomes of a text in which one occurs (docs/api/security.md).
+// what becomes of a text in which one occurs, and the list that clients check
+// themselves (docs/api/security.md).
 //
 // It must not know what the texts belong to, how words are found, or SQL.
 package moderation
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -22,7 +22,11 @@ type List string
 const (
 	Replace   List = "replace"   // the word is replaced, the text goes on
 	Intercept List = "intercept" // the text is a hit: acknowledged, not delivered
-	Client    List = "client"    // clients check it before they send; the server does not
+
+	// What clients check before they send, and the server does not.
+	Client        List = "client"         // the text is not sent
+	ClientFlag    List = "client-flag"    // it is sent with the client-hit flag: acknowledged, not delivered
+	ClientReplace List = "client-replace" // the word is replaced
 )
 
 // Word is one entry of a list.
@@ -53,6 +57,9 @@ type Matcher interface {
 type Store interface {
 	// Words returns all words of an app, ordered by list and word.
 	Words(ctx context.Context, app string) ([]Word, error)
+	// WordsVersion returns the version of the list for clients, which rises with
+	// every change of it; 0 if there never was one.
+	WordsVersion(ctx context.Context, app string) (int64, error)
 	// PutWords adds words; one that is in its list already is replaced.
 	PutWords(ctx context.Context, app string, words []Word) error
 	// DeleteWords removes words and returns how many there were.
@@ -86,6 +93,7 @@ type filter struct {
 	stop    Matcher // Intercept
 	words   []Word  // of Replace
 	replace Matcher
+	clients Vocabulary
 }
 
 // New returns a Service; compile makes a matcher of words.
@@ -141,10 +149,17 @@ func (s *Service) filter(ctx context.Context, app string) (*filter, error) {
 	}
 	s.mu.Unlock()
 	f.once.Do(func() {
+		ctx := context.WithoutCancel(ctx)
 		var all []Word
-		if all, f.err = s.store.Words(context.WithoutCancel(ctx), app); f.err != nil {
+		var version int64
+		// The version first: a list that is newer than its version is sent again.
+		if version, f.err = s.store.WordsVersion(ctx, app); f.err != nil {
 			return
 		}
+		if all, f.err = s.store.Words(ctx, app); f.err != nil {
+			return
+		}
+		f.clients = vocabulary(version, all)
 		var stop, replace []string
 		for _, w := range all {
 			switch w.List {
@@ -177,8 +192,8 @@ func (s *Service) Add(ctx context.Context, app string, words []Word) error {
 		w := &words[i]
 		w.Text = strings.TrimSpace(w.Text)
 		switch {
-		case w.List != Replace && w.List != Intercept && w.List != Client:
-			return im.Errorf(im.CodeBadParam, "list %q: replace, intercept or client", w.List)
+		case w.List != Replace && w.List != Intercept && !w.List.ForClients():
+			return im.Errorf(im.CodeBadParam, "list %q: replace, intercept, client, client-flag or client-replace", w.List)
 		case w.Text == "" || !utf8.ValidString(w.Text) || strings.IndexByte(w.Text, 0) >= 0 || utf8.RuneCountInString(w.Text) > maxWord:
 			return im.Errorf(im.CodeBadParam, "word %q: 1 to %d characters", w.Text, maxWord)
 		case utf8.RuneCountInString(w.Replacement) > maxWord || !utf8.ValidString(w.Replacement):
@@ -192,34 +207,13 @@ func (s *Service) Add(ctx context.Context, app string, words []Word) error {
 	if len(have)+len(words) > maxWords {
 		return im.Errorf(im.CodeTooMany, "more than %d words", maxWords)
 	}
+	if err := fitsClients(have, words); err != nil {
+		return err
+	}
 	return s.store.PutWords(ctx, app, words)
 }
 
 // Remove removes words from a list and returns how many there were.
 func (s *Service) Remove(ctx context.Context, app string, list List, words []string) (int, error) {
 	return s.store.DeleteWords(ctx, app, list, words)
-}
-
-// Thesaurus is the client list as the 10.x SDKs download it
-// (docs/api/security.md section 2.1): every word is a substring that clients
-// intercept. It is empty when there is no word.
-func (s *Service) Thesaurus(ctx context.Context, app string) (string, error) {
-	all, err := s.store.Words(ctx, app)
-	if err != nil {
-		return "", err
-	}
-	type key struct {
-		Key string `json:"key"`
-	}
-	var keys []key
-	for _, w := range all {
-		if w.List == Client {
-			keys = append(keys, key{w.Text})
-		}
-	}
-	if len(keys) == 0 {
-		return "", nil
-	}
-	b, err := json.Marshal(map[string]any{"thesaurus": []any{map[string]any{"match": 1, "operate": 2, "keys": keys}}})
-	return string(b), err
 }

@@ -55,11 +55,41 @@ func (s *Store) PutWords(ctx context.Context, app string, words []moderation.Wor
 				ON CONFLICT (app, list, word) DO UPDATE SET replacement = excluded.replacement`, args...)
 			return err
 		})
+		if err == nil && slices.ContainsFunc(words, func(w moderation.Word) bool { return w.List.ForClients() }) {
+			err = raiseWords(ctx, t, no)
+		}
 		if err != nil {
 			return err
 		}
 		return s.logChange(ctx, t, Change{App: app, Kind: ChangeWords})
 	})
+}
+
+// WordsVersion returns the version of the list for clients; 0 if there never
+// was one.
+func (s *Store) WordsVersion(ctx context.Context, app string) (version int64, err error) {
+	no, err := s.appNo(ctx, app)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := s.read(ctx, `SELECT version FROM word_version WHERE app = $1`, no)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(&version); err != nil {
+			return 0, err
+		}
+	}
+	return version, rows.Err()
+}
+
+// raiseWords makes the next version of the list for clients.
+func raiseWords(ctx context.Context, t tx, no int64) error {
+	_, err := t.exec(ctx, `INSERT INTO word_version (app, version) VALUES ($1, 1)
+		ON CONFLICT (app) DO UPDATE SET version = word_version.version + 1`, no)
+	return err
 }
 
 // DeleteWords removes words and returns how many there were.
@@ -77,6 +107,11 @@ func (s *Store) DeleteWords(ctx context.Context, app string, list moderation.Lis
 				return err
 			}
 			n += k
+		}
+		if n > 0 && list.ForClients() {
+			if err := raiseWords(ctx, t, no); err != nil {
+				return err
+			}
 		}
 		return s.logChange(ctx, t, Change{App: app, Kind: ChangeWords})
 	})

@@ -51,6 +51,7 @@ type Config struct {
 	Directory     *presence.Directory
 	Bus           im.Publisher
 	Operations    Operations // nil = nobody is asked
+	Words         Vocabularies
 	LoginLog      *account.LoginLog
 	Clock         im.Clock
 	Log           *slog.Logger
@@ -128,7 +129,7 @@ func pushFrame(id wire.ID, r wire.REncoder) []byte {
 }
 
 // table has a row for every command of the NIM wire table
-// (docs/protocol/wire/nim.json); a test compares them.
+// (docs/protocol/wire/nim.json) and for those beyond it; a test compares them.
 func (p *Product) table() []gateway.Row {
 	rows := []gateway.Row{
 		gateway.First(gateway.Handle(nimwire.Heartbeat, p.heartbeat)),
@@ -151,6 +152,7 @@ func (p *Product) table() []gateway.Row {
 		gateway.Handle(nimwire.MarkMultSuperTeamSessionsAck, p.markSuperTeamAcks),
 		gateway.Handle(nimwire.GetChatroomAddress, p.chatroomAddress),
 		gateway.Handle(nimwire.GetQChatAddress, p.qchatAddress),
+		gateway.Handle(nimwire.V2DownloadLocalAntiSpamVocabs, p.vocabs),
 	}
 	for _, more := range [][]gateway.Row{
 		p.friendRows(), p.noticeRows(), p.teamRows(), p.superTeamRows(), p.messageRows(), p.sessionRows(),

@@ -1,0 +1,12 @@
+-- +goose Up
+-- Version of the word list that an app's clients download: it rises with every
+-- change of that list. An app that never had one has no row.
+CREATE TABLE word_version (
+  app     INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  PRIMARY KEY (app)
+) WITHOUT ROWID;
+INSERT INTO word_version (app, version) SELECT DISTINCT app, 1 FROM word WHERE list = 'client';
+
+-- +goose Down
+DROP TABLE word_version;
