@@ -3,6 +3,7 @@ package hooks
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,11 @@ func TestEveryCopy(t *testing.T) {
 			return slices.ContainsFunc(w.r.copies("convType", "SUPER_TEAM", "msgType", "NOTIFICATION", "to", legion), func(h hook) bool { return strings.HasPrefix(h.text("attach"), `{"id":`+note+`,`) })
 		})
 	}
+	for _, h := range w.r.copies("convType", "SUPER_TEAM") {
+		if _, told := h.body["tMembers"]; told {
+			t.Errorf("a copy of a super team's message names members: %s", h.raw)
+		}
+	}
 	want("convType", "CUSTOM_PERSON", "msgType", "FRIEND_ADD", "fromAccount", "alice", "to", "bob", "body", "me", "attach", `{"vt":1}`, "fromClientType", "WEB", "ip", "127.0.0.1")
 	want("convType", "CUSTOM_PERSON", "msgType", "FRIEND_DELETE", "fromAccount", "alice", "to", "bob")
 	want("eventType", "7", "from", "alice", "to", "bob", "selfMsg", "sorry", "clientId", "id-taken back")
@@ -94,6 +100,11 @@ func TestEveryCopy(t *testing.T) {
 	w.ok(bob, request{idOf(nimwire.SendSuperTeamCustomSysMsg), &nimwire.SendSuperTeamCustomSysMsgRequest{SysMsg: nimwire.SysMsg{Type: wire.Int(103), To: wire.Str(legion), Attach: wire.Str("c4")}}})
 	w.api("msg/sendAttachMsg", "from", "alice", "msgtype", "0", "to", "bob", "attach", "c5")
 	want("msgType", "CUSTOM_P2P_MSG", "attach", "c5", "fromClientType", "REST", "ip", "")
+	w.api("msg/sendBatchAttachMsg", "fromAccid", "alice", "toAccids", `["bob"]`, "attach", "c6")
+	want("msgType", "CUSTOM_P2P_MSG", "attach", "c6", "fromClientType", "REST", "fromNick", "Alice")
+	cohort := fmt.Sprint(int64(w.api("superteam/create", "owner", "alice", "inviteAccids", `["bob"]`, "tname", "cohort", "beinvitemode", "1", "joinmode", "0")["tid"].(float64)))
+	w.api("superteam/sendAttachMsg", "from", "bob", "to", cohort, "attach", "c7")
+	want("convType", "CUSTOM_TEAM", "msgType", "CUSTOM_SUPERTEAM_MSG", "to", cohort, "attach", "c7", "fromClientType", "REST", "fromNick", "bob")
 
 	// Receipts, recalls of teams, signaling.
 	sent, err := bob.Send(hytest.Context(t), message(0, "alice", "read me"))
@@ -111,6 +122,7 @@ func TestEveryCopy(t *testing.T) {
 		Time: posted.Msg.Time, DeletedIdClient: wire.Str("id-team oops"), DeletedIdServer: posted.Msg.IdServer, Attach: wire.Str("a")}}})
 	want("eventType", "8", "from", "alice", "to", club, "attach", "a", "msgId", posted.Msg.IdServer.String())
 	w.signaling(alice, bob)
+	w.unrouted()
 
 	// Logins, logouts and failed logins.
 	second, err := w.dial("alice", "second", "token")
@@ -219,6 +231,48 @@ func (w *world) signaling(caller, callee *bench.Client) {
 	w.r.wait("type", "JOIN_ROOM", "from", "bob", "uid", "8")
 	w.r.wait("type", "INVITE", "from", "alice", "to", "bob", "requestId", "r1", "attachExt", "x", "isSave", "true")
 	w.r.wait("type", "CTRL", "attachExt", "mic")
+}
+
+// unrouted has REST set a call up without copies, each step beside one with.
+func (w *world) unrouted() {
+	w.Helper()
+	made := func(route string) string {
+		return fmt.Sprint(w.api("signal/createRoom", "type", "1", "from", "alice", "ext", route, "isRoute", route)["data"].(map[string]any)["channelId"])
+	}
+	quiet, loud := made("0"), made("1")
+	for _, id := range []string{quiet, loud} {
+		n, err := strconv.ParseInt(id, 10, 64)
+		if err != nil {
+			w.Fatal(err)
+		}
+		for i, who := range []string{"alice", "bob"} {
+			w.ok(w.clients[who], request{idOf(nimwire.SignalingJoin), &nimwire.SignalingJoinRequest{Tag: nimwire.Signaling{ChannelId: wire.Int(n), Uid: wire.Int(int64(i) + 1)}}})
+		}
+	}
+	steps := [][]string{
+		{"signal/invite", "from", "alice", "to", "carol", "requestId", "r"},
+		{"signal/cancelInvite", "from", "alice", "to", "carol", "requestId", "r"},
+		{"signal/ctrlRoom", "from", "alice", "to", "bob"},
+		{"signal/kick", "from", "alice", "to", "bob"},
+		{"signal/closeRoom", "from", "alice"},
+	}
+	for _, s := range steps {
+		w.api(s[0], append(s[1:], "channelId", quiet, "isRoute", "0", "attachExt", "quiet")...)
+		w.api(s[0], append(s[1:], "channelId", loud)...) // 1 is the default
+	}
+	w.r.wait("eventType", "31", "type", "CLOSE_ROOM", "channelId", loud)
+	types := func(id string) (out string) {
+		for _, h := range w.r.copies("eventType", "31", "channelId", id) {
+			out += h.text("type") + " "
+		}
+		return out
+	}
+	if got := types(loud); got != "CREATE_ROOM JOIN_ROOM JOIN_ROOM INVITE CANCEL_INVITE CTRL LEAVE_ROOM CLOSE_ROOM " {
+		w.Errorf("copies of a call: %s", got)
+	}
+	if got := types(quiet); got != "JOIN_ROOM JOIN_ROOM " {
+		w.Errorf("copies of what isRoute=0 excludes: %s", got)
+	}
 }
 
 // superRecall has REST take back a message of a super team.

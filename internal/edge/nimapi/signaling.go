@@ -59,14 +59,14 @@ type createRoomParams struct {
 	Type    int    `form:"type,required,enum=1|2|3"`
 	From    string `form:"from,required,accid"`
 	Ext     string `form:"ext,max=4096"`
-	IsRoute int    `form:"isRoute,enum=0|1"` // copies are decided by the app's settings
+	IsRoute int    `form:"isRoute,enum=0|1,default=1"`
 }
 
 func (a *API) createRoom(ctx context.Context, c *Call, p createRoomParams) (Result, error) {
 	if _, err := a.mustExist(ctx, c.App.Key, p.From); err != nil {
 		return nil, err
 	}
-	ch, err := a.Signaling.Create(ctx, c.App, signaling.Caller{Accid: p.From}, signaling.Ask{Name: p.Name, Type: p.Type, Ext: p.Ext})
+	ch, err := a.Signaling.Create(ctx, c.App, signaling.Caller{Accid: p.From}, signaling.Ask{Name: p.Name, Type: p.Type, Ext: p.Ext, NoRoute: p.IsRoute == 0})
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ type closeRoomParams struct {
 	From      string `form:"from,required,accid"`
 	IsSave    int    `form:"isSave,enum=0|1"`
 	AttachExt string `form:"attachExt,max=4096"`
-	IsRoute   int    `form:"isRoute,enum=0|1"`
+	IsRoute   int    `form:"isRoute,enum=0|1,default=1"`
 }
 
 func (a *API) closeRoom(ctx context.Context, c *Call, p closeRoomParams) (Result, error) {
@@ -125,7 +125,7 @@ func (a *API) closeRoom(ctx context.Context, c *Call, p closeRoomParams) (Result
 	if err != nil {
 		return nil, err
 	}
-	_, err = a.Signaling.Close(ctx, c.App, signaling.Caller{Accid: p.From}, signaling.Ask{Channel: id, AttachExt: p.AttachExt, Offline: p.IsSave == 1})
+	_, err = a.Signaling.Close(ctx, c.App, signaling.Caller{Accid: p.From}, signaling.Ask{Channel: id, AttachExt: p.AttachExt, Offline: p.IsSave == 1, NoRoute: p.IsRoute == 0})
 	return noData(err)
 }
 
@@ -141,12 +141,12 @@ type inviteParams struct {
 	PushPayload string `form:"pushPayload,object,max=4096"`
 	NeedBadge   *int   `form:"needBadge,enum=0|1"`
 	IsSave      int    `form:"isSave,enum=0|1"`
-	IsRoute     int    `form:"isRoute,enum=0|1"`
+	IsRoute     int    `form:"isRoute,enum=0|1,default=1"`
 }
 
 func (p *inviteParams) ask() (signaling.Caller, signaling.Ask, error) {
 	id, err := channelID(p.ID)
-	q := signaling.Ask{Channel: id, Peer: p.To, Request: p.RequestID, AttachExt: p.AttachExt, Offline: p.IsSave == 1}
+	q := signaling.Ask{Channel: id, Peer: p.To, Request: p.RequestID, AttachExt: p.AttachExt, Offline: p.IsSave == 1, NoRoute: p.IsRoute == 0}
 	if p.NeedPush == 1 || p.PushTitle != "" || p.PushContent != "" || p.PushPayload != "" {
 		q.Push = &signaling.Push{Need: p.NeedPush == 1, Title: p.PushTitle, Content: p.PushContent, Payload: p.PushPayload,
 			NoBadge: p.NeedBadge != nil && *p.NeedBadge == 0}
@@ -181,7 +181,7 @@ type signalKickParams struct {
 	To        string `form:"to,required,accid"`
 	AttachExt string `form:"attachExt,max=4096"`
 	IsSave    int    `form:"isSave,enum=0|1"`
-	IsRoute   int    `form:"isRoute,enum=0|1"`
+	IsRoute   int    `form:"isRoute,enum=0|1,default=1"`
 }
 
 func (a *API) signalKick(ctx context.Context, c *Call, p signalKickParams) (Result, error) {
@@ -189,7 +189,7 @@ func (a *API) signalKick(ctx context.Context, c *Call, p signalKickParams) (Resu
 	if err != nil {
 		return nil, err
 	}
-	return noData(a.Signaling.Kick(ctx, c.App, signaling.Ask{Channel: id, Peer: p.To, AttachExt: p.AttachExt, Offline: p.IsSave == 1}))
+	return noData(a.Signaling.Kick(ctx, c.App, signaling.Ask{Channel: id, Peer: p.To, AttachExt: p.AttachExt, Offline: p.IsSave == 1, NoRoute: p.IsRoute == 0}))
 }
 
 type ctrlRoomParams struct {
@@ -197,7 +197,7 @@ type ctrlRoomParams struct {
 	From      string `form:"from,required,accid"`
 	To        string `form:"to,accid"`
 	AttachExt string `form:"attachExt,max=4096"`
-	IsRoute   int    `form:"isRoute,enum=0|1"`
+	IsRoute   int    `form:"isRoute,enum=0|1,default=1"`
 }
 
 func (a *API) ctrlRoom(ctx context.Context, c *Call, p ctrlRoomParams) (Result, error) {
@@ -205,5 +205,5 @@ func (a *API) ctrlRoom(ctx context.Context, c *Call, p ctrlRoomParams) (Result, 
 	if err != nil {
 		return nil, err
 	}
-	return noData(a.Signaling.Custom(ctx, c.App, signaling.Caller{Accid: p.From}, signaling.Ask{Channel: id, Peer: p.To, AttachExt: p.AttachExt}))
+	return noData(a.Signaling.Custom(ctx, c.App, signaling.Caller{Accid: p.From}, signaling.Ask{Channel: id, Peer: p.To, AttachExt: p.AttachExt, NoRoute: p.IsRoute == 0}))
 }

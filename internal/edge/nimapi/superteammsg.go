@@ -112,7 +112,7 @@ func (a *API) superTeamSendAttach(ctx context.Context, c *Call, p superTeamAttac
 	case len(p.ForceList) > 0:
 		n.ForcePush, n.ForceList = true, jsonText(p.ForceList)
 	}
-	return nil, a.CustomNotices.Send(ctx, notice.Custom{App: c.App, Notice: n, REST: true})
+	return nil, a.CustomNotices.Send(ctx, notice.Custom{App: c.App, Notice: n, REST: true, Copy: copyFacts()})
 }
 
 // superTeamMsg is a message of a super team as history answers it.

@@ -75,6 +75,11 @@ func (s *Sender) SendMany(ctx context.Context, c Custom, to []string) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	sender, err := s.accounts.Get(ctx, c.App.Key, c.Notice.From)
+	if err != nil {
+		return err
+	}
+	c.Copy.Nick = sender.Card.Name
 	return s.deliver(ctx, c, to)
 }
 

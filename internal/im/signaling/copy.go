@@ -51,10 +51,13 @@ func (k Kind) word() string {
 	return "CTRL"
 }
 
-// copied is what the app's server is told of an outcome: its notes, whoever
-// gets them, but for those that tell the sender's own devices.
-func copied(a *app.App, out Outcome) (cs []*eventcopy.Copy) {
-	if !eventcopy.Wanted(a, eventcopy.Signaling) {
+// routed says whether the app's server is told of what comes of q.
+func routed(a *app.App, q Ask) bool { return !q.NoRoute && eventcopy.Wanted(a, eventcopy.Signaling) }
+
+// copied is what the app's server is told of the outcome of q: its notes,
+// whoever gets them, but for those that tell the sender's own devices.
+func copied(a *app.App, q Ask, out Outcome) (cs []*eventcopy.Copy) {
+	if !routed(a, q) {
 		return nil
 	}
 	for _, x := range out.Sends {
@@ -76,8 +79,8 @@ func copied(a *app.App, out Outcome) (cs []*eventcopy.Copy) {
 }
 
 // created is what the app's server is told of a new channel; nil: nothing.
-func created(a *app.App, c *Channel) []*eventcopy.Copy {
-	if !eventcopy.Wanted(a, eventcopy.Signaling) {
+func created(a *app.App, q Ask, c *Channel) []*eventcopy.Copy {
+	if !routed(a, q) {
 		return nil
 	}
 	return []*eventcopy.Copy{channelCopy(a, c.ID, headCopy("CREATE_ROOM", c.Head(), c.Creator, c.CreatedMs))}

@@ -86,6 +86,7 @@ type Ask struct {
 	Request   string
 	AttachExt string
 	Offline   bool // keep the event for who is offline
+	NoRoute   bool // the app's server is not told
 	Push      *Push
 }
 
@@ -95,7 +96,7 @@ func (s *Service) Create(ctx context.Context, a *app.App, by Caller, q Ask) (*Ch
 	if err != nil {
 		return nil, err
 	}
-	return c, s.c.Store.CreateChannel(ctx, c, Outcome{Copies: created(a, c)}, s.keepMax(a), c.CreatedMs)
+	return c, s.c.Store.CreateChannel(ctx, c, Outcome{Copies: created(a, q, c)}, s.keepMax(a), c.CreatedMs)
 }
 
 // Call creates, joins and invites in one step. The second result says what
@@ -117,7 +118,7 @@ func (s *Service) Call(ctx context.Context, a *app.App, by Caller, q Ask) (*Chan
 	if err != nil {
 		return nil, 0, err
 	}
-	out.Copies = slices.Concat(created(a, c), copied(a, joined), copied(a, out))
+	out.Copies = slices.Concat(created(a, q, c), copied(a, q, joined), copied(a, q, out))
 	if err := s.c.Store.CreateChannel(ctx, c, out, s.keepMax(a), now); err != nil {
 		return nil, 0, err
 	}
@@ -256,7 +257,7 @@ func (s *Service) Custom(ctx context.Context, a *app.App, by Caller, q Ask) erro
 	}
 	n := &Note{ID: s.c.NextID(), Kind: KindCustom, Channel: c.Head(), From: by.Accid, To: q.Peer, AttachExt: q.AttachExt, TimeMs: s.c.Clock.NowMs()}
 	out := Outcome{Sends: []Send{{Note: n, To: to}}}
-	if cs := copied(a, out); cs != nil {
+	if cs := copied(a, q, out); cs != nil {
 		if err := s.c.Store.PutCopies(ctx, cs); err != nil {
 			return err
 		}
@@ -342,7 +343,7 @@ func (s *Service) Expire(ctx context.Context, a *app.App, limit int) error {
 			for _, m := range c.expire(now, func(conn string) bool { return s.connected(a.Key, c, conn) }) {
 				out.Sends = append(out.Sends, left(c, m, Ask{}, s.c.NextID(), now).Sends...)
 			}
-			out.Copies = copied(a, out)
+			out.Copies = copied(a, Ask{}, out)
 			return out, nil
 		})
 		if err != nil && im.CodeOf(err) != CodeNoChannel {
@@ -374,7 +375,7 @@ func (s *Service) change(ctx context.Context, a *app.App, q Ask, op func(c *Chan
 			return Outcome{}, im.Errorf(CodeNoChannel, "no such channel")
 		}
 		out, err := op(c, now)
-		out.Copies = copied(a, out)
+		out.Copies = copied(a, q, out)
 		return out, err
 	})
 	if err != nil {

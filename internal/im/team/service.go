@@ -259,9 +259,10 @@ func (e *edit) say(from string, n Notification, st Step) {
 	e.out.Steps = append(e.out.Steps, st)
 }
 
-// named is the members that copies name; nobody when they are too many.
+// named is the members that copies name; nobody when they are too many. Of a
+// super team the field does not exist, and its members are not all loaded.
 func (e *edit) named() []string {
-	if e.large || len(e.Roster) > CopiedMembers {
+	if e.Team.Kind == Super || e.large || len(e.Roster) > CopiedMembers {
 		return nil
 	}
 	return e.Roster
