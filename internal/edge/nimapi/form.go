@@ -61,6 +61,7 @@ type Param struct {
 	Bytes    bool    // Max counts bytes
 	Min      *int64  // smallest number
 	Enum     []int64 // allowed numbers; empty = all
+	Refusal  string  // what a number outside Enum is told, where the documents say it
 	Default  string  // value of an absent number
 }
 
@@ -75,7 +76,8 @@ type Param struct {
 //	[]int64   comma separated numbers; with array a JSON array of numbers or
 //	          texts of digits
 //
-// Options: required, zero, max=N, bytes, min=N, enum=A|B, default=N, alias=NAME.
+// Options: required, zero, max=N, bytes, min=N, enum=A|B, refusal=TEXT,
+// default=N, alias=NAME.
 type binder struct {
 	params []Param
 	index  [][]int // of the fields, embedded structs included
@@ -137,6 +139,8 @@ func readTag(t reflect.Type, f reflect.StructField, tag string) Param {
 			p.Aliases = append(p.Aliases, value)
 		case "default":
 			p.Default = value
+		case "refusal":
+			p.Refusal = value
 		case "max":
 			p.Max = int(n)
 		case "min":

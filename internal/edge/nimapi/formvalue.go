@@ -42,6 +42,8 @@ func (p *Param) setNumber(dst reflect.Value, text string) error {
 	switch {
 	case err != nil:
 		return im.Errorf(im.CodeBadParam, "%s not a number", p.Name)
+	case len(p.Enum) > 0 && !slices.Contains(p.Enum, n) && p.Refusal != "":
+		return im.Errorf(im.CodeBadParam, "%s", p.Refusal)
 	case len(p.Enum) > 0 && !slices.Contains(p.Enum, n):
 		return im.Errorf(im.CodeBadParam, "%s has no value %d", p.Name, n)
 	case p.Min != nil && n < *p.Min:

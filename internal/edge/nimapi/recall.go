@@ -6,6 +6,7 @@ import (
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
+	"hongyan/internal/im/team"
 )
 
 // defaultNotice is what a recall says when the caller says nothing
@@ -25,7 +26,7 @@ type taken struct {
 
 type recallParams struct {
 	taken
-	Type        int    `form:"type,required,enum=7|8"`
+	Type        int    `form:"type,required,enum=7|8,refusal=illegal type!"`
 	Text        string `form:"msg,max=128"`
 	IgnoreTime  string `form:"ignoreTime"`
 	PushContent string `form:"pushcontent"` // longer texts are cut, not refused
@@ -47,7 +48,7 @@ func (a *API) msgRecall(ctx context.Context, c *Call, p recallParams) (Result, e
 
 type delMsgParams struct {
 	taken
-	Type int `form:"type,required,enum=7|8"`
+	Type int `form:"type,required,enum=7|8,refusal=illegal type!"`
 }
 
 // msgDelMsg deletes a message from the server silently.
@@ -59,7 +60,7 @@ func (a *API) msgDelMsg(ctx context.Context, c *Call, p delMsgParams) (Result, e
 
 type delOneWayParams struct {
 	taken
-	Type int    `form:"type,required,enum=13|14"`
+	Type int    `form:"type,required,enum=13|14,refusal=illegal type!"`
 	Text string `form:"msg,max=128"`
 }
 
@@ -94,8 +95,12 @@ type recallSuperParams struct {
 	Payload     string `form:"pushPayload,object,max=2048,alias=payload"`
 }
 
-// superTeamRecall takes a message back from a super team.
+// superTeamRecall takes a message back from a super team: 803 without one, while
+// a message that is not there is no fault.
 func (a *API) superTeamRecall(ctx context.Context, c *Call, p recallSuperParams) (Result, error) {
+	if _, err := a.Teams.Get(ctx, c.App.Key, team.Super, p.To); err != nil {
+		return nil, err
+	}
 	return nil, a.Messages.Recall(ctx, message.Recall{
 		App: c.App, Operator: p.From, Kind: message.RecallSuperTeam, From: p.From, To: strconv.FormatInt(p.To, 10), ID: p.ID, IgnoreWindow: p.IgnoreTime == 1, ClientType: message.ClientTypeREST,
 		Notice: message.RecallNotice{Text: p.Text, PushContent: cut(p.PushContent, maxPushText), PushPayload: p.Payload},

@@ -2,6 +2,7 @@ package nimapi_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ func TestRecall(t *testing.T) {
 		form []string
 		want string
 	}{
-		{"type 1", taken(m, 1), `{"code":414,"desc":"type has no value 1"}`},
+		{"type 1", taken(m, 1), `{"code":414,"desc":"illegal type!"}`},
 		{"ignoreTime 2", taken(m, 7, "ignoreTime=2"), `{"code":414,"desc":"ignoreTime has no value 2"}`},
 		{"the other side's message", []string{fmt.Sprintf("deleteMsgid=%d", m.ID), "timetag=1", "type=7", "from=bob", "to=alice"}, `{"code":403,"desc":"not allow!"}`},
 		{"of another conversation", []string{fmt.Sprintf("deleteMsgid=%d", m.ID), "timetag=1", "type=7", "from=alice", "to=carol"}, `{"code":200}`},
@@ -72,6 +73,56 @@ func TestRecall(t *testing.T) {
 		n.want(n.call("history/querySessionMsg", "from="+who, "to="+map[string]string{"alice": "bob", "bob": "alice"}[who], "begintime=0", "endtime=0", "limit=10")[:20],
 			fmt.Sprintf(`{"code":200,"size":%d`, want)[:20])
 	}
+}
+
+// TestIllegalTypes: each of the three calls takes its own types only.
+func TestIllegalTypes(t *testing.T) {
+	n := newNode(t)
+	n.register("alice", "bob")
+	m := n.sent("alice", "bob")
+	for path, types := range map[string][]int{"msg/recall": {0, 1, 12, 13, 14}, "msg/delMsg": {0, 1, 12, 13, 14}, "msg/delMsgOneWay": {0, 1, 7, 8, 12}} {
+		for _, typ := range types {
+			if got := n.call(path, taken(m, typ)...); got != `{"code":414,"desc":"illegal type!"}` {
+				t.Errorf("%s type %d: %s", path, typ, got)
+			}
+		}
+		n.want(n.call(path, with(taken(m, 7), "type=x")...), `{"code":414,"desc":"type not a number"}`)
+	}
+	if len(n.history("alice", "bob")) != 1 {
+		t.Error("a refused call took the message")
+	}
+}
+
+func TestRecallSuper(t *testing.T) {
+	n := newNode(t)
+	tid := n.crew()
+	to := "to=" + strings.TrimPrefix(tid, "tid=")
+	posted := func() []string {
+		id := field(t, n.call("superteam/sendMsg", tid, "fromAccid=alice", "type=0", `body={"msg":"x"}`), "data", "msgid")
+		return []string{fmt.Sprint("deleteMsgid=", id), "timetag=1", "from=alice", to}
+	}
+	m := posted()
+	for _, c := range []struct {
+		name string
+		form []string
+		want string
+	}{
+		{"team unknown", with(m, "to=5"), `{"code":803,"desc":"team does not exist"}`},
+		{"no team", with(m, "to=0"), `{"code":803,"desc":"team does not exist"}`},
+		{"ignoreTime 2", with(m, "ignoreTime=2"), `{"code":414,"desc":"ignoreTime has no value 2"}`},
+		{"an ordinary member", with(m, "from=carol"), `{"code":403,"desc":"not allowed"}`},
+		{"unknown message", with(m, "deleteMsgid=1"), `{"code":200}`},
+		{"in time", m, `{"code":200}`},
+		{"again", m, `{"code":200}`},
+	} {
+		t.Run(c.name, func(t *testing.T) { n.want(n.call("superteam/recallMsg", c.form...), c.want) })
+	}
+	old := posted()
+	n.ahead.Add(121_000)
+	n.want(n.call("superteam/recallMsg", old...), `{"code":508,"desc":"older than the recall window"}`)
+	n.want(n.call("superteam/recallMsg", with(old, "ignoreTime=1")...), `{"code":200}`)
+	n.call("superteam/dismiss", tid, "owner=alice")
+	n.want(n.call("superteam/recallMsg", m...), `{"code":803,"desc":"team does not exist"}`)
 }
 
 func TestMarkRead(t *testing.T) {
