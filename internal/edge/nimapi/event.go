@@ -32,15 +32,25 @@ type publishersParams struct {
 	Publishers []string `form:"publisherAccids,required,accid,max=100"`
 }
 
+// eventUnsubscribe names publishers that do not exist; those that are not
+// subscribed to are no failures.
 func (a *API) eventUnsubscribe(ctx context.Context, c *Call, p publishersParams) (Result, error) {
 	if _, err := a.mustExist(ctx, c.App.Key, p.Accid); err != nil {
 		return nil, err
 	}
 	failed := []string{}
 	if len(p.Publishers) > 0 {
-		var err error
-		if failed, err = a.Subscriptions.Unsubscribe(ctx, c.App, p.Accid, int64(p.EventType), p.Publishers); err != nil {
+		if _, err := a.Subscriptions.Unsubscribe(ctx, c.App, p.Accid, int64(p.EventType), p.Publishers); err != nil {
 			return nil, err
+		}
+		known, err := a.existing(ctx, c.App.Key, p.Publishers)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range unique(p.Publishers) {
+			if known[id] == nil {
+				failed = append(failed, id)
+			}
 		}
 	}
 	return with("failedAccid", failed), nil
