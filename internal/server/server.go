@@ -155,13 +155,14 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	loginLog := account.NewLoginLog(s.accounts, s.store.IDs())
 	s.subscriptions = s.newSubscriptions(dir)
 	s.signaling = signaling.New(signaling.Config{Store: s.store, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
+	devices := device.New(s.store, clock)
 	public := cfg.PublicAddr()
 	if err := s.openFiles(ctx, keys, public, registry); err != nil {
 		return err
 	}
 	addr := clientAddr{cfg}
 	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Teams: s.teams, Notices: s.notices, CustomNotices: s.customs, Directory: dir, Bus: s.bus,
-		Operations: hooks, Words: s.words, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: device.New(s.store, clock), Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service, RoundTrip: newRoundTrip(registry)})
+		Operations: hooks, Words: s.words, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service, RoundTrip: newRoundTrip(registry)})
 	chat := qchat.New(qchat.Config{Store: s.store, Accounts: s.accounts, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
 	circles := qchatgw.New(qchatgw.Config{Apps: s.apps, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Node: node, Files: s.files.service, Chat: chat})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
@@ -182,7 +183,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	})
 	s.cluster.OnCame(s.subscriptions.Came)
 	s.changes = newChanges(s)
-	rest := nimapi.New(nimapi.Config{Friends: s.friends, Translations: translation.New(hooks), Teams: s.teams, CustomNotices: s.customs, Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Bus: s.bus, Clock: clock, Log: log,
+	rest := nimapi.New(nimapi.Config{Friends: s.friends, Translations: translation.New(hooks), Teams: s.teams, CustomNotices: s.customs, Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Bus: s.bus, Clock: clock, Log: log,
 		Metrics: registry, TrustedIP: addr.ip, PublicURL: "https://" + public, Files: s.files.service})
 	s.web = newWeb(cfg, log, certs, router{
 		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest, files: s.files.handler, s3: s.files.s3,

@@ -83,17 +83,21 @@ type blockParams struct {
 	accidParam
 	NeedKick        bool   `form:"needkick"`
 	KickNotifyExt   string `form:"kickNotifyExt,max=256"`
-	UnbindPushToken bool   `form:"needUnbindPushToken"` // no push tokens are kept yet
+	UnbindPushToken bool   `form:"needUnbindPushToken"`
 }
 
 // userBlock closes sessions only when asked to, and after the block is stored:
-// a client that logs in again at once is refused.
+// a client that logs in again at once is refused. Push tokens go last: a device
+// that was not closed may set its own again.
 func (a *API) userBlock(ctx context.Context, c *Call, p blockParams) (Result, error) {
 	if err := a.Accounts.SetBlocked(ctx, c.App.Key, p.Accid, true); err != nil {
 		return nil, registered(p.Accid, err)
 	}
 	if p.NeedKick {
 		presence.KickAll(a.Bus, c.App.Key, p.Accid, p.KickNotifyExt)
+	}
+	if p.UnbindPushToken {
+		return nil, a.Devices.DropTokens(ctx, c.App.Key, p.Accid)
 	}
 	return nil, nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/device"
 	"hongyan/internal/im/presence"
 )
 
@@ -69,11 +70,28 @@ func TestBlock(t *testing.T) {
 		}
 	default:
 	}
+	if err := n.store.PutPushToken(t.Context(), device.Device{App: appKey, Accid: "alice", ID: "phone", Token: "pushed"}); err != nil {
+		t.Fatal(err)
+	}
+	token := func() string {
+		t.Helper()
+		list, err := n.store.PushDevices(t.Context(), appKey, "alice")
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%+v %v", list, err)
+		}
+		return list[0].Token
+	}
+	if n.want(n.call("user/block", "accid=alice", "needUnbindPushToken=false"), `{"code":200}`); token() != "pushed" {
+		t.Error("the push token went without being asked for")
+	}
 	n.want(n.call("user/block", "accid=Alice", "needkick=true", "kickNotifyExt=why", "needUnbindPushToken=true"), `{"code":200}`)
 	e := n.event(im.EventKick)
 	k, err := presence.DecodeKick(e.Body)
 	if err != nil || e.App != appKey || e.To != "alice" || k.Ext != "why" || k.Reason != presence.KickServer || k.ByClient != presence.ClientServer {
 		t.Errorf("event %+v, kick %+v, %v", e, k, err)
+	}
+	if got := token(); got != "" {
+		t.Errorf("the push token %s is kept", got)
 	}
 	n.want(n.call("user/unblock", "accid=alice"), `{"code":200}`)
 	if code := n.login("alice", "token-alice"); code != 200 {

@@ -21,6 +21,7 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/device"
 	"hongyan/internal/im/file"
 	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
@@ -53,6 +54,7 @@ type Config struct {
 	Friends       *friend.Service
 	CustomNotices *notice.Sender
 
+	Devices       *device.Service
 	Subscriptions *subscription.Service
 	Signaling     *signaling.Service
 	Teams         *team.Service

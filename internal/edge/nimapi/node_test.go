@@ -26,6 +26,7 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/device"
 	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/notice"
@@ -113,7 +114,7 @@ func newNode(t *testing.T) *node {
 	n.config = nimapi.Config{
 		Translations: translation.New(hooks),
 		Friends:      n.friends, CustomNotices: notice.NewSender(notices, n.accounts, n.friends, n.teams.ForNotices()), Teams: n.teams,
-		Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Subscriptions: subscriptions, Signaling: n.signaling, Bus: p, Clock: clock,
+		Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Subscriptions: subscriptions, Signaling: n.signaling, Devices: device.New(store, clock), Bus: p, Clock: clock,
 		Log: log, Metrics: n.metrics, PublicURL: "https://im.example.com:7443", Sessions: session.New(store, p, clock),
 	}
 	n.api = nimapi.New(n.config)

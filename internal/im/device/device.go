@@ -31,6 +31,9 @@ type Store interface {
 	// leaves the other's fields alone.
 	PutPushToken(ctx context.Context, d Device) error
 	PutBackground(ctx context.Context, d Device) error
+	// DropPushTokens takes the tokens of all devices of an account back and leaves
+	// their state alone.
+	DropPushTokens(ctx context.Context, app, accid string, nowMs int64) error
 	// PushDevices returns an account's devices by id.
 	PushDevices(ctx context.Context, app, accid string) ([]Device, error)
 }
@@ -57,6 +60,11 @@ func (s *Service) SetToken(ctx context.Context, d Device) error {
 	}
 	d.UpdatedMs = s.clock.NowMs()
 	return s.store.PutPushToken(ctx, d)
+}
+
+// DropTokens takes back the tokens of all devices of an account.
+func (s *Service) DropTokens(ctx context.Context, app, accid string) error {
+	return s.store.DropPushTokens(ctx, app, accid, s.clock.NowMs())
 }
 
 // SetBackground records whether the app is in the background.

@@ -20,6 +20,18 @@ func (s *Store) PutPushToken(ctx context.Context, d device.Device) error {
 	})
 }
 
+// DropPushTokens takes the tokens of an account's devices back.
+func (s *Store) DropPushTokens(ctx context.Context, app, accid string, nowMs int64) error {
+	no, err := s.appNo(ctx, app)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, func(ctx context.Context, t tx) error {
+		_, err := t.exec(ctx, `UPDATE push_device SET token_name = '', token = '', pushkit = 0, updated = $3 WHERE app = $1 AND accid = $2`, no, accid, nowMs)
+		return err
+	})
+}
+
 // PutBackground sets whether a device's app is in the background.
 func (s *Store) PutBackground(ctx context.Context, d device.Device) error {
 	no, err := s.appNo(ctx, d.App)

@@ -334,10 +334,23 @@ func testPushDevices(t *testing.T, e *env) {
 	if err := s.PutBackground(e.ctx(), device.Device{App: app, Accid: "alice", ID: "phone", ClientType: 1, Background: true, Badge: 3, UpdatedMs: 6}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.PutBackground(e.ctx(), device.Device{App: other, Accid: "alice", ID: "x", ClientType: 2, UpdatedMs: 6}); err != nil {
-		t.Fatal(err)
-	}
 	d.Background, d.Badge, d.UpdatedMs = true, 3, 6
+	if got := must(s.PushDevices(e.ctx(), app, "alice")); len(got) != 1 || got[0] != d {
+		t.Errorf("%+v", got)
+	}
+	for _, kept := range []device.Device{{App: app, Accid: "bob", ID: "phone"}, {App: other, Accid: "alice", ID: "phone"}} {
+		kept.Token, kept.UpdatedMs = "kept", 5
+		if err := s.PutPushToken(e.ctx(), kept); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DropPushTokens(e.ctx(), app, "alice", 7); err != nil {
+			t.Fatal(err)
+		}
+		if got := must(s.PushDevices(e.ctx(), kept.App, kept.Accid)); len(got) != 1 || got[0] != kept {
+			t.Errorf("dropping the tokens of one account touches another: %+v", got)
+		}
+	}
+	d.TokenName, d.Token, d.Pushkit, d.UpdatedMs = "", "", 0, 7
 	if got := must(s.PushDevices(e.ctx(), app, "alice")); len(got) != 1 || got[0] != d {
 		t.Errorf("%+v", got)
 	}
