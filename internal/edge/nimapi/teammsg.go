@@ -67,7 +67,7 @@ func (a *API) markReadTeam(ctx context.Context, c *Call, p markReadTeamParams) (
 	if _, err := a.mustExist(ctx, c.App.Key, p.Accid); err != nil {
 		return nil, err
 	}
-	failed, err := a.Teams.MarkRead(ctx, c.App.Key, p.Accid, p.TID, p.IDs)
+	failed, err := a.Teams.MarkRead(ctx, c.App, p.Accid, p.TID, p.IDs)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (a *API) teamReadInfo(ctx context.Context, c *Call, p teamReadParams) (Resu
 	if _, err := a.mustExist(ctx, c.App.Key, p.From); err != nil {
 		return nil, err
 	}
-	r, err := a.Teams.ReadsOf(ctx, c.App.Key, p.TID, p.MsgID, p.From)
+	r, err := a.Teams.ReadsOf(ctx, c.App, p.TID, p.MsgID, p.From)
 	if err != nil {
 		return nil, err
 	}

@@ -200,4 +200,16 @@ func TestTeamReceipts(t *testing.T) {
 	n.ahead.Add(int64(time.Minute / time.Millisecond))
 	n.call("team/add", tid, "owner=owner", `members=["stranger"]`)
 	n.want(n.call("team/getMarkReadInfo", info...), `{"code":200,"data":{"readSize":1,"unreadSize":1}}`) // who came later does not count
+	n.t = t
+	n.set(map[string]string{"team_receipts": "false"})
+	const off = `{"code":814,"desc":"read receipts are switched off for this app"}`
+	n.want(n.call("team/getMarkReadInfo", info...), off)
+	n.want(n.call("msg/markReadTeamMsg", tid, "accid=manager", ids), off)
+	send := []string{"from=owner", "ope=1", "to=" + strings.TrimPrefix(tid, "tid="), "type=0", `body={"msg":"x"}`}
+	n.want(n.call("msg/sendMsg", append(send, "markRead=1")...), off)
+	if got := n.call("msg/sendMsg", send...); fmt.Sprint(field(t, got, "code")) != "200" {
+		t.Error(got)
+	}
+	n.set(map[string]string{"team_receipts": "true"})
+	n.want(n.call("team/getMarkReadInfo", info...), `{"code":200,"data":{"readSize":1,"unreadSize":1}}`)
 }

@@ -57,6 +57,7 @@ type Settings struct {
 	TeamsJoinedMax      int64
 	TeamManagersMax     int64
 	TeamInviteDays      int64
+	TeamReceipts        bool
 	TeamReceiptMax      int64
 
 	OfflineDays       int64
@@ -228,6 +229,7 @@ func settingTable() []Setting {
 		{"teams_joined_max", "5000", "teams", "teams, and super teams, that one account is in", num(func(s *Settings) *int64 { return &s.TeamsJoinedMax }, 1, 1000000)},
 		{"team_managers_max", "50", "managers", "managers of one team (815)", num(func(s *Settings) *int64 { return &s.TeamManagersMax }, 0, 10000)},
 		{"team_invite_days", "7", "days", "how long applications and invitations wait for an answer (508)", num(func(s *Settings) *int64 { return &s.TeamInviteDays }, 1, 30)},
+		{"team_receipts", "true", "true, false", "read receipts of team messages; without them what asks for or reads them is 814", flag(func(s *Settings) *bool { return &s.TeamReceipts })},
 		{"team_receipt_max_members", "0", "members", "largest team with read receipts (814); 0 = no limit", num(func(s *Settings) *int64 { return &s.TeamReceiptMax }, 0, 1000000)},
 		{"roaming_days", "7", "days", "how far roaming reaches back", num(func(s *Settings) *int64 { return &s.RoamingDays }, 1, 3650)},
 		{"roaming_sessions", "100", "conversations", "most recent conversations that roam", num(func(s *Settings) *int64 { return &s.RoamingSessions }, 1, 10000)},

@@ -15,6 +15,10 @@ const forceEverybody = "#%@all@%#"
 // maxForceList is how many accounts a force-push list may name: 811.
 const maxForceList = 100
 
+// ReceiptsOff is what an app without read receipts of team messages answers
+// with im.CodeNoReceipts.
+const ReceiptsOff = "read receipts are switched off for this app"
+
 // SetGate connects teams; without it nobody may send into one. Called once,
 // before the first request.
 func (s *Service) SetGate(g Gate) { s.gate = g }
@@ -57,6 +61,9 @@ func (s *Service) SendTeam(ctx context.Context, r Send, scene im.Scene, done fun
 		return err
 	}
 	if m.Flags.Has(NeedReceipt) {
+		if !r.App.Settings.TeamReceipts {
+			return im.Errorf(im.CodeNoReceipts, "%s", ReceiptsOff)
+		}
 		if most := r.App.Settings.TeamReceiptMax; most > 0 && members > most {
 			return im.Errorf(im.CodeNoReceipts, "the team is too large for read receipts")
 		}

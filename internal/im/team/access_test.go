@@ -195,7 +195,7 @@ func TestAccess(t *testing.T) {
 		{
 			name: "mark as read", modes: []team.Update{{}},
 			do: func(who team.Actor, c crew) error {
-				_, err := b.teams.MarkRead(b.ctx(), who.App.Key, who.Accid, c.TID, []int64{c.msg.ID})
+				_, err := b.teams.MarkRead(b.ctx(), who.App, who.Accid, c.TID, []int64{c.msg.ID})
 				return err
 			},
 			want: receipts(member),
@@ -203,7 +203,7 @@ func TestAccess(t *testing.T) {
 		{
 			name: "who has read", modes: []team.Update{{}},
 			do: func(who team.Actor, c crew) error {
-				_, err := b.teams.Reads(b.ctx(), who.App.Key, who.Accid, c.TID, []int64{c.msg.ID})
+				_, err := b.teams.Reads(b.ctx(), who.App, who.Accid, c.TID, []int64{c.msg.ID})
 				return err
 			},
 			want: receipts(member),

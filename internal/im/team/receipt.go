@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"hongyan/internal/im"
+	"hongyan/internal/im/app"
 	"hongyan/internal/im/message"
 )
 
@@ -35,11 +36,23 @@ type Receipt struct {
 // DecodeReceipts reads the body of EventReceipts.
 func DecodeReceipts(b []byte) (r []Receipt, err error) { return r, json.Unmarshal(b, &r) }
 
+// receipts returns im.CodeNoReceipts for an app that has none.
+func receipts(a *app.App) error {
+	if !a.Settings.TeamReceipts {
+		return im.Errorf(im.CodeNoReceipts, "%s", message.ReceiptsOff)
+	}
+	return nil
+}
+
 // MarkRead notes that reader has read messages of a team and tells their
 // authors. Messages that ask for no receipt, the reader's own and those it was
 // not sent are ignored and returned.
-func (s *Service) MarkRead(ctx context.Context, app, reader string, tid int64, ids []int64) (ignored []int64, err error) {
+func (s *Service) MarkRead(ctx context.Context, a *app.App, reader string, tid int64, ids []int64) (ignored []int64, err error) {
+	app := a.Key
 	if err := s.Check(ctx, app, reader, Normal, tid); err != nil {
+		return nil, err
+	}
+	if err := receipts(a); err != nil {
 		return nil, err
 	}
 	conv := Normal.Key(tid)
@@ -82,12 +95,15 @@ func (s *Service) MarkRead(ctx context.Context, app, reader string, tid int64, i
 	return ignored, nil
 }
 
-// ReadsOf says to the app's server who has read a message of author: 803, 404.
-func (s *Service) ReadsOf(ctx context.Context, app string, tid, id int64, author string) (*Reads, error) {
-	if _, err := s.Get(ctx, app, Normal, tid); err != nil {
+// ReadsOf says to the app's server who has read a message of author: 803, 814, 404.
+func (s *Service) ReadsOf(ctx context.Context, a *app.App, tid, id int64, author string) (*Reads, error) {
+	if _, err := s.Get(ctx, a.Key, Normal, tid); err != nil {
 		return nil, err
 	}
-	reads, err := s.reads(ctx, app, Normal.Key(tid), []int64{id})
+	if err := receipts(a); err != nil {
+		return nil, err
+	}
+	reads, err := s.reads(ctx, a.Key, Normal.Key(tid), []int64{id})
 	if err != nil {
 		return nil, err
 	}
@@ -99,11 +115,14 @@ func (s *Service) ReadsOf(ctx context.Context, app string, tid, id int64, author
 
 // Reads says who has read messages of a team; any member may ask. Messages that
 // ask for no receipt are left out.
-func (s *Service) Reads(ctx context.Context, app, asker string, tid int64, ids []int64) ([]Reads, error) {
-	if err := s.Check(ctx, app, asker, Normal, tid); err != nil {
+func (s *Service) Reads(ctx context.Context, a *app.App, asker string, tid int64, ids []int64) ([]Reads, error) {
+	if err := s.Check(ctx, a.Key, asker, Normal, tid); err != nil {
 		return nil, err
 	}
-	return s.reads(ctx, app, Normal.Key(tid), ids)
+	if err := receipts(a); err != nil {
+		return nil, err
+	}
+	return s.reads(ctx, a.Key, Normal.Key(tid), ids)
 }
 
 func (s *Service) reads(ctx context.Context, app string, conv im.ConvKey, ids []int64) ([]Reads, error) {

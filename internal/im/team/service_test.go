@@ -127,14 +127,14 @@ func TestReceipts(t *testing.T) {
 		_, err = b.teams.Invite(b.ctx(), b.as("a"), tm.Kind, tm.TID, team.Invite{Accids: []string{"late"}, Direct: true})
 		b.ok(err)
 		for _, who := range []string{"b", "b", "late", "a"} {
-			ignored, err := b.teams.MarkRead(b.ctx(), b.app.Key, who, tm.TID, []int64{m.ID, plain.ID, 12})
+			ignored, err := b.teams.MarkRead(b.ctx(), b.app, who, tm.TID, []int64{m.ID, plain.ID, 12})
 			b.ok(err)
 			if want := []int64{plain.ID, 12}; who == "b" && !slices.Equal(ignored, want) {
 				t.Errorf("ignored %v, want %v", ignored, want)
 			}
 		}
 		b.remove(tm, "a", "c")
-		reads, err := b.teams.Reads(b.ctx(), b.app.Key, "late", tm.TID, []int64{m.ID, plain.ID})
+		reads, err := b.teams.Reads(b.ctx(), b.app, "late", tm.TID, []int64{m.ID, plain.ID})
 		if err != nil || len(reads) != 1 || !slices.Equal(reads[0].Read, []string{"b"}) || !slices.Equal(reads[0].Unread, []string{"c"}) {
 			t.Errorf("%+v, %v", reads, err)
 		}
@@ -150,9 +150,47 @@ func TestReceipts(t *testing.T) {
 		if told != 1 {
 			t.Errorf("the author is told %d times", told)
 		}
-		_, err = b.teams.MarkRead(b.ctx(), b.app.Key, "c", tm.TID, []int64{m.ID})
+		_, err = b.teams.MarkRead(b.ctx(), b.app, "c", tm.TID, []int64{m.ID})
 		b.code("stranger", err, im.CodeTeamNotMember)
 	})
+}
+
+// TestReceiptsOff: an app without receipts refuses what asks for them and what
+// reads them, and keeps what it has.
+func TestReceiptsOff(t *testing.T) {
+	b := newBed(t, hytest.SQLite(t))
+	b.register(b.app, "a", "b", "stranger")
+	tm := b.make(team.Creation{Type: team.Advanced}, "a", "b")
+	m, err := b.send(tm, "a", "read me", message.NeedReceipt)
+	b.ok(err)
+	on := b.app
+	off := *on
+	off.Settings.TeamReceipts = false
+	b.app = &off
+	_, err = b.send(tm, "a", "read me too", message.NeedReceipt)
+	b.code("send", err, im.CodeNoReceipts)
+	_, err = b.send(tm, "a", "plain", 0)
+	b.ok(err)
+	ids := []int64{m.ID}
+	for name, c := range map[string]struct {
+		do   func() error
+		want im.Code
+	}{
+		"mark as read":            {func() error { _, err := b.teams.MarkRead(b.ctx(), b.app, "b", tm.TID, ids); return err }, im.CodeNoReceipts},
+		"mark as read, stranger":  {func() error { _, err := b.teams.MarkRead(b.ctx(), b.app, "stranger", tm.TID, ids); return err }, im.CodeTeamNotMember},
+		"mark as read, no team":   {func() error { _, err := b.teams.MarkRead(b.ctx(), b.app, "b", 5, ids); return err }, im.CodeTeamNotFound},
+		"who has read":            {func() error { _, err := b.teams.Reads(b.ctx(), b.app, "b", tm.TID, ids); return err }, im.CodeNoReceipts},
+		"who has read, no team":   {func() error { _, err := b.teams.Reads(b.ctx(), b.app, "b", 5, ids); return err }, im.CodeTeamNotFound},
+		"REST: who has read":      {func() error { _, err := b.teams.ReadsOf(b.ctx(), b.app, tm.TID, m.ID, "a"); return err }, im.CodeNoReceipts},
+		"REST: who has read what": {func() error { _, err := b.teams.ReadsOf(b.ctx(), b.app, 5, m.ID, "a"); return err }, im.CodeTeamNotFound},
+	} {
+		b.code(name, c.do(), c.want)
+	}
+	b.app = on
+	reads, err := b.teams.ReadsOf(b.ctx(), b.app, tm.TID, m.ID, "a")
+	if err != nil || len(reads.Read) != 0 || len(reads.Unread) != 1 {
+		t.Errorf("switched on again: %+v, %v", reads, err)
+	}
 }
 
 // A message to a team is one event, whatever the number of members, and the

@@ -29,7 +29,7 @@ func (p *Product) sendTeamReceipts(ctx context.Context, s *gateway.Session, req 
 	byTeam, err := receiptIDs(req.TeamMsgReceipts)
 	for tid, ids := range byTeam {
 		if err == nil {
-			_, err = p.c.Teams.MarkRead(ctx, s.App().Key, s.Accid(), tid, ids)
+			_, err = p.c.Teams.MarkRead(ctx, s.App(), s.Accid(), tid, ids)
 		}
 	}
 	if err != nil && im.CodeOf(err) == im.CodeInternal {
@@ -46,7 +46,7 @@ func (p *Product) teamReads(ctx context.Context, s *gateway.Session, req *nimwir
 	}
 	out := []nimwire.TeamMsgReceipt{}
 	for tid, ids := range byTeam {
-		reads, err := p.c.Teams.Reads(ctx, s.App().Key, s.Accid(), tid, ids)
+		reads, err := p.c.Teams.Reads(ctx, s.App(), s.Accid(), tid, ids)
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +60,7 @@ func (p *Product) teamReads(ctx context.Context, s *gateway.Session, req *nimwir
 // teamReadAccounts is 8-30: 414 for a message without receipts.
 func (p *Product) teamReadAccounts(ctx context.Context, s *gateway.Session, req *nimwire.GetTeamMsgReadAccountsRequest) (*nimwire.GetTeamMsgReadAccountsResponse, error) {
 	w := &req.TeamMsgReceiptTag
-	reads, err := p.c.Teams.Reads(ctx, s.App().Key, s.Accid(), w.TeamId.Int(), []int64{w.IdServer.Int()})
+	reads, err := p.c.Teams.Reads(ctx, s.App(), s.Accid(), w.TeamId.Int(), []int64{w.IdServer.Int()})
 	if err != nil {
 		return nil, err
 	}
