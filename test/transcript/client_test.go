@@ -25,7 +25,7 @@ type conn struct {
 	peeked []string    // taken from frames and put back
 	over   bool        // frames is closed and empty
 
-	allowed []any // what may arrive any time, once each
+	allowed []allowed // what may arrive any time, once each
 
 	account string // app:accid of the login sent last
 	synced  bool
@@ -121,6 +121,12 @@ func (c *conn) next() (text string, ok bool, err error) {
 	}
 }
 
+// allowed is a frame that may arrive; vars is what was bound when it was announced.
+type allowed struct {
+	pattern any
+	vars    vars
+}
+
 // allows takes a frame that a script has announced as possible.
 func (c *conn) allows(text string) bool {
 	payload, ok := strings.CutPrefix(text, "3:::")
@@ -131,8 +137,8 @@ func (c *conn) allows(text string) bool {
 	if err != nil {
 		return false
 	}
-	for i, pattern := range c.allowed {
-		if (vars{}).match(pattern, got) == nil {
+	for i, a := range c.allowed {
+		if a.vars.match(a.pattern, got) == nil {
 			c.allowed = slices.Delete(c.allowed, i, i+1)
 			return true
 		}

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -352,7 +353,7 @@ func (p *player) line(lines []string) (used int, err error) {
 				return 1, p.receive(c, &lines[0], rest)
 			case "<?":
 				pattern, err := parse(rest)
-				c.allowed = append(c.allowed, pattern)
+				c.allowed = append(c.allowed, allowed{pattern, maps.Clone(p.vars)})
 				return 1, err
 			case "<~":
 				return p.receiveAny(c, word, lines)
