@@ -183,6 +183,18 @@ func (c *Channel) delay(by Caller, nowMs int64) error {
 	return nil
 }
 
+// Unanswered returns where the invitations that nobody has answered are kept:
+// they end with the channel.
+func (c *Channel) Unanswered() []Stored {
+	var out []Stored
+	for _, v := range c.Invites {
+		if v.State == Pending {
+			out = append(out, Stored{v.To, v.EventID})
+		}
+	}
+	return out
+}
+
 // close ends the channel. Its creator and its members may.
 func (c *Channel) close(accid string) error {
 	if _, is := c.Member(accid); !is && c.Creator != accid {

@@ -139,13 +139,7 @@ func (s *Service) Close(ctx context.Context, a *app.App, by Caller, q Ask) (*Cha
 			return Outcome{}, err
 		}
 		n := &Note{ID: id, Kind: KindClose, Channel: c.Head(), From: by.Accid, AttachExt: q.AttachExt, TimeMs: now}
-		out := Outcome{Sends: []Send{{Note: n, To: c.Others(by.Accid), Keep: q.Offline}}}
-		for _, v := range c.Invites {
-			if v.State == Pending {
-				out.Withdraw = append(out.Withdraw, Stored{v.To, v.EventID})
-			}
-		}
-		return out, nil
+		return Outcome{Sends: []Send{{Note: n, To: c.Others(by.Accid), Keep: q.Offline}}}, nil
 	})
 }
 

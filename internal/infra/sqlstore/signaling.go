@@ -133,6 +133,9 @@ func deleteChannel(ctx context.Context, t tx, no int64, c *signaling.Channel) er
 	if err := syncMembers(ctx, t, no, c.ID, c.Members, nil); err != nil {
 		return err
 	}
+	if err := withdrawNotes(ctx, t, no, c.Unanswered()); err != nil {
+		return err
+	}
 	_, err := t.exec(ctx, `DELETE FROM signal_channel WHERE app = $1 AND id = $2`, no, c.ID)
 	return err
 }
@@ -162,10 +165,8 @@ func syncMembers(ctx context.Context, t tx, no, id int64, before, after []signal
 // keepNotes forgets what is withdrawn and keeps what is to be kept, the newest
 // keepMax of each account.
 func keepNotes(ctx context.Context, t tx, no int64, out signaling.Outcome, keepMax int) error {
-	for _, w := range out.Withdraw {
-		if _, err := t.exec(ctx, `DELETE FROM signal_event WHERE app = $1 AND accid = $2 AND id = $3`, no, w.Accid, w.ID); err != nil {
-			return err
-		}
+	if err := withdrawNotes(ctx, t, no, out.Withdraw); err != nil {
+		return err
 	}
 	for _, x := range out.Sends {
 		if !x.Keep {
@@ -180,6 +181,15 @@ func keepNotes(ctx context.Context, t tx, no int64, out signaling.Outcome, keepM
 				(SELECT id FROM signal_event WHERE app = $3 AND accid = $4 ORDER BY id DESC LIMIT 1 OFFSET `+itoa(keepMax)+`)`, no, to, no, to); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+func withdrawNotes(ctx context.Context, t tx, no int64, stored []signaling.Stored) error {
+	for _, w := range stored {
+		if _, err := t.exec(ctx, `DELETE FROM signal_event WHERE app = $1 AND accid = $2 AND id = $3`, no, w.Accid, w.ID); err != nil {
+			return err
 		}
 	}
 	return nil
