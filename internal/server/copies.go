@@ -23,6 +23,7 @@ func (s *Server) newCourier(hooks *hook.Client, clock im.Clock, registry *promet
 // review connects what looks at messages before they are stored.
 func (s *Server) review(hooks *hook.Client) {
 	s.words = newModeration(s.store)
+	s.words.SetExaminer(hooks)
 	s.messages.SetReview(message.Review{Callback: hooks, Moderator: s.words, Copies: s.store, IDs: s.store.IDs()})
 }
 

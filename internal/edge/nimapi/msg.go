@@ -167,15 +167,15 @@ func batchAnswer(c *Call, withIDs bool, unknown []string, msgs []*message.Messag
 	return res
 }
 
-// commit queues messages and returns when all of them are committed; the first
-// refusal or failure is returned. After an error the messages belong to the
+// commit queues messages, which differ in their receivers alone, and returns when
+// all of them are committed; the first refusal or failure is returned. After an error the messages belong to the
 // committer and must not be looked at.
 func (a *API) commit(ctx context.Context, ap *app.App, msgs ...*message.Message) error {
 	results := make(chan error, len(msgs)) // never blocks the committer
 	var refused error
-	queued := 0
+	queued, judged := 0, new(message.Judged)
 	for _, m := range msgs {
-		err := a.Messages.SendP2P(ctx, message.Send{App: ap, Msg: m, REST: true},
+		err := a.Messages.SendP2P(ctx, message.Send{App: ap, Msg: m, REST: true, Judged: judged},
 			func(_ *message.Message, err error) { results <- err })
 		if err != nil {
 			refused = err

@@ -93,7 +93,11 @@ type Settings struct {
 	Easemob          Easemob
 	Moderation       string
 	ModerationREST   bool
-	CloudSearch      bool
+
+	ModerationURL       string // of the second stage
+	ModerationTimeout   int64  // ms
+	ModerationOnFailure string // pass, refuse
+	CloudSearch         bool
 
 	Presence        bool  // online-state subscription
 	SubscriptionMax int64 // of one account
@@ -258,7 +262,10 @@ func settingTable() []Setting {
 			oneOf(func(s *Settings) *string { return &s.MixedStorage }, "off", "s3", "nos")},
 		{"s3_credentials_ttl", "3600", "s", "life of the credentials that a client gets for one upload by the S3 way", num(func(s *Settings) *int64 { return &s.S3CredentialsTTL }, 900, 43200)},
 		{"moderation", "off", "off, local", "word filter", oneOf(func(s *Settings) *string { return &s.Moderation }, "off", "local")},
-		{"moderation_rest", "true", "true, false", "the word filter looks at messages of REST calls too", flag(func(s *Settings) *bool { return &s.ModerationREST })},
+		{"moderation_rest", "true", "true, false", "messages of REST calls are moderated too", flag(func(s *Settings) *bool { return &s.ModerationREST })},
+		{"moderation_url", "", "URL", "service that is asked about messages which the word filter lets pass (docs/api/security.md section 6.1)", link(func(s *Settings) *string { return &s.ModerationURL })},
+		{"moderation_timeout_ms", "2000", "ms", "how long it may take; the sender waits", num(func(s *Settings) *int64 { return &s.ModerationTimeout }, 10, 5000)},
+		{"moderation_on_failure", "pass", "pass, refuse", "what becomes of a message when it does not decide: delivered, or 403", oneOf(func(s *Settings) *string { return &s.ModerationOnFailure }, "pass", "refuse")},
 		{"cloud_search", "true", "true, false", "full-text search over one's own conversations", flag(func(s *Settings) *bool { return &s.CloudSearch })},
 
 		{"presence", "true", "true, false", "online-state subscription; 403 when off", flag(func(s *Settings) *bool { return &s.Presence })},

@@ -29,9 +29,16 @@ type Callback interface {
 	Message(ctx context.Context, a *app.App, m *Message, p Peer) (Verdict, error)
 }
 
-// Moderator judges texts; it is the package moderation's.
+// Moderator judges contents; it is the package moderation's.
 type Moderator interface {
-	Check(ctx context.Context, a *app.App, text string) (moderation.Result, error)
+	Judge(ctx context.Context, s *moderation.Subject) (moderation.Result, error)
+}
+
+// Judged is what moderation has said about a message. Sends of messages that
+// differ in their receivers alone share one, and it is asked about the first.
+type Judged struct {
+	done bool
+	res  moderation.Result
 }
 
 // Review is what looks at messages before they are stored. Every part may be
@@ -124,27 +131,25 @@ func (s *Service) change(a *app.App, m *Message, v *Verdict) {
 	c.CallbackExt = v.Ext
 }
 
-// moderate holds the texts of m against the app's words.
+// moderate has the contents of m judged.
 func (s *Service) moderate(ctx context.Context, r Send) (stop bool, err error) {
 	m := r.Msg
-	text, replace := moderated(m)
-	if text == "" {
-		return false, nil
-	}
-	res, err := s.review.Moderator.Check(ctx, r.App, text)
+	res, err := s.judge(ctx, r)
 	if err != nil {
 		return false, err
 	}
+	if f := m.copied; f != nil {
+		f.spam, f.result = res.Hit, res.JSON
+	}
 	if !res.Hit {
-		if replace && res.Replaced && s.fits(r.App, res.Text) {
+		if res.Replaced {
 			m.Content.Body = res.Text
 		}
 		return false, nil
 	}
 	s.swallow(m)
 	m.spam = res.JSON
-	if f := m.copied; f != nil && s.review.Copies != nil {
-		f.spam, f.result = true, res.JSON
+	if m.copied != nil && s.review.Copies != nil {
 		if err := s.review.Copies.PutCopies(ctx, []*eventcopy.Copy{m.Copy()}); err != nil {
 			return false, err
 		}
@@ -152,40 +157,66 @@ func (s *Service) moderate(ctx context.Context, r Send) (stop bool, err error) {
 	return true, nil
 }
 
-// fits says whether a text is still a legal body after words were replaced.
-func (s *Service) fits(a *app.App, text string) bool {
-	return int64(len(text)) <= a.Settings.TextLimit || int64(len([]rune(text))) <= a.Settings.TextLimit
+func (s *Service) judge(ctx context.Context, r Send) (moderation.Result, error) {
+	if r.Judged != nil && r.Judged.done {
+		return r.Judged.res, nil
+	}
+	sub, ok := moderated(r.App, r.Msg)
+	if !ok {
+		return moderation.Result{}, nil
+	}
+	res, err := s.review.Moderator.Judge(ctx, &sub)
+	if err == nil && r.Judged != nil {
+		*r.Judged = Judged{true, res}
+	}
+	return res, err
 }
 
-// moderated returns the text of m that moderation looks at, and whether words
-// may be replaced in it (docs/api/security.md section 6). Of a custom message
-// it is what the sender offers for it, and the attachment if that is nothing.
-func moderated(m *Message) (text string, replace bool) {
+// moderated returns what of m moderation looks at (docs/api/security.md section
+// 6): the body of a text, the address of a picture, of a custom message what the
+// sender offers for it, and the attachment if that is nothing.
+func moderated(a *app.App, m *Message) (sub moderation.Subject, ok bool) {
+	sub = moderation.Subject{App: a, Kind: convType(m.Scene), From: m.From, To: m.To, MsgType: m.Type.Name(), IDClient: m.IDClient}
 	spam := m.Content.Spam
-	if spam != nil && spam.UseYidun == "0" {
-		return "", false
+	if spam != nil {
+		if spam.UseYidun == "0" {
+			return sub, false
+		}
+		sub.BusinessID, sub.AntiCheating, sub.Ext = spam.BusinessID, spam.AntiCheating, spam.Ext
 	}
 	switch m.Type {
 	case Text, Tip:
-		return m.Content.Body, true
+		sub.Text, sub.Replaceable = m.Content.Body, true
+	case Image:
+		var c struct {
+			URL string `json:"url"`
+		}
+		if json.Unmarshal([]byte(m.Content.Attach), &c) == nil {
+			sub.URL = c.URL
+		}
 	case Custom:
 		if spam == nil || spam.Enabled != "1" && !strings.EqualFold(spam.Enabled, "true") {
-			return "", false
+			return sub, false
 		}
-		if spam.Content == "" {
-			return m.Content.Attach, false
+		if sub.Text = spam.Content; sub.Text == "" {
+			sub.Text = m.Content.Attach
+			break
 		}
 		var c struct {
 			Type json.Number `json:"type"`
 			Data string      `json:"data"`
 		}
 		if json.Unmarshal([]byte(spam.Content), &c) != nil {
-			return spam.Content, false
+			break
 		}
-		if n := c.Type.String(); n != "" && n != "1" {
-			return "", false // a picture or a video
+		switch c.Type.String() {
+		case "", "1":
+			sub.Text = c.Data
+		case "2":
+			sub.Text, sub.URL = "", c.Data
+		default: // a video
+			sub.Text = ""
 		}
-		return c.Data, false
 	}
-	return "", false
+	return sub, sub.Text != "" || sub.URL != ""
 }

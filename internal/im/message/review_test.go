@@ -25,12 +25,13 @@ func (c *verdicts) Message(_ context.Context, _ *app.App, m *message.Message, _ 
 // bad stops what contains "bad" and rewrites "mild".
 type bad struct{}
 
-func (bad) Check(_ context.Context, _ *app.App, text string) (moderation.Result, error) {
+func (bad) Judge(_ context.Context, s *moderation.Subject) (moderation.Result, error) {
+	text := s.Text
 	if strings.Contains(text, "bad") {
 		return moderation.Result{Hit: true, JSON: `{"action":2}`}, nil
 	}
 	r := strings.ReplaceAll(text, "mild", "**")
-	return moderation.Result{Replaced: r != text, Text: r}, nil
+	return moderation.Result{Replaced: s.Replaceable && r != text, Text: r}, nil
 }
 
 func ptr[T any](v T) *T { return &v }

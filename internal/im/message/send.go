@@ -64,6 +64,8 @@ type Send struct {
 	Peer   Peer   // where it came from; empty for REST
 	// CheckMute: mutes count for a team message although it comes by REST.
 	CheckMute bool
+	// Judged is shared by sends of messages that differ in their receivers alone.
+	Judged *Judged
 }
 
 // SendP2P checks a one-to-one message and queues it for the next commit. A

@@ -1,8 +1,10 @@
-// Package moderation owns the local word filter: the lists of words of an app,
-// what becomes of a text in which one occurs, and the list that clients check
-// themselves (docs/api/security.md).
+// Package moderation owns what is judged about the contents of messages: the
+// local word filter with the lists of words of an app, the order of it and of a
+// second stage outside this process, and the list that clients check themselves
+// (docs/api/security.md).
 //
-// It must not know what the texts belong to, how words are found, or SQL.
+// It must not know where the texts come from, how words are found, how the second
+// stage is asked, or SQL.
 package moderation
 
 import (
@@ -69,7 +71,7 @@ type Store interface {
 // Result is what was found in a text.
 type Result struct {
 	Hit      bool   // the text must not be delivered
-	JSON     string // of a hit: the result as clients and copies carry it (docs/api/security.md section 5)
+	JSON     string // of a hit, and of what is suspect: the result as clients and copies carry it (docs/api/security.md section 5)
 	Replaced bool
 	Text     string // with words replaced
 }
@@ -81,6 +83,7 @@ const hitResult = `{"yidunBusType":0,"action":2,"labels":[{"label":100,"level":2
 type Service struct {
 	store   Store
 	compile func(words []string) Matcher
+	second  Examiner // nil: there is none
 
 	mu   sync.Mutex // guards apps
 	apps map[string]*filter

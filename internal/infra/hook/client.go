@@ -1,6 +1,7 @@
 // Package hook owns HTTP calls to the app's own server: third-party callbacks,
 // which decide whether an operation of a client may go on
-// (docs/api/callbacks.md), and single attempts to send event copies.
+// (docs/api/callbacks.md), single attempts to send event copies, questions to a
+// service of moderation and to a provider of translations.
 //
 // It must not know connections, storage or why somebody asks: it signs a body,
 // sends it once, and reads the verdict. Secrets and tokens never reach the log.
@@ -89,30 +90,43 @@ var (
 // exactly one request; timeout covers all of it. An error means that nobody
 // decided, and the app's callback_on_failure should.
 func (c *Client) Ask(ctx context.Context, a *app.App, target string, timeout time.Duration, body []byte) (Verdict, error) {
+	answer, err := c.post(ctx, a, target, timeout, body)
+	if err != nil {
+		return Verdict{}, err
+	}
+	return parseVerdict(answer)
+}
+
+// post sends body to target, signed for a, and returns the answer, which came
+// with status 200. There is exactly one request; timeout covers all of it.
+func (c *Client) post(ctx context.Context, a *app.App, target string, timeout time.Duration, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
-		return Verdict{}, fmt.Errorf("%w: not a URL", ErrRefused)
+		return nil, fmt.Errorf("%w: not a URL", ErrRefused)
 	}
 	sign(req.Header, a, c.clock.NowMs(), body)
 	res, err := c.http.Do(req)
 	if err != nil {
-		return Verdict{}, failure(err)
+		return nil, failure(err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return Verdict{}, fmt.Errorf("%w: HTTP status %d", ErrMalformed, res.StatusCode)
+		return nil, fmt.Errorf("%w: HTTP status %d", ErrMalformed, res.StatusCode)
 	}
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
-		return Verdict{}, failure(err)
+		return nil, failure(err)
 	}
 	if len(answer) > maxAnswer {
-		return Verdict{}, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, maxAnswer)
+		return nil, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, maxAnswer)
 	}
-	return parseVerdict(answer)
+	return answer, nil
 }
+
+// now is the time as bodies tell it: text, ms.
+func (c *Client) now() string { return strconv.FormatInt(c.clock.NowMs(), 10) }
 
 // sign sets the headers of docs/api/callbacks.md section 2. They are set past
 // Header.Set to keep their spelling: receivers exist that compare it.

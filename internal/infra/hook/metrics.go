@@ -15,6 +15,9 @@ type hookMetrics struct {
 
 	translations       *prometheus.CounterVec
 	translationSeconds prometheus.Histogram
+
+	moderations       *prometheus.CounterVec
+	moderationSeconds prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) *hookMetrics {
@@ -37,6 +40,15 @@ func newMetrics(reg prometheus.Registerer) *hookMetrics {
 			Namespace: "hongyan", Subsystem: "translation", Name: "seconds",
 			Help:    "Time a provider took to translate.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2, 5, 10},
+		}),
+		moderations: f.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "hongyan", Subsystem: "moderation", Name: "calls_total",
+			Help: "Questions to services of moderation by app and result.",
+		}, []string{"app", "result"}),
+		moderationSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "hongyan", Subsystem: "moderation", Name: "seconds",
+			Help:    "Time a service of moderation took to decide.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2, 5},
 		}),
 	}
 }

@@ -1,13 +1,10 @@
 package hook
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -67,31 +64,15 @@ func (c *Client) Translate(ctx context.Context, r *translation.Request) (*transl
 }
 
 func (c *Client) translate(ctx context.Context, r *translation.Request, target string) (*translation.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(r.App.Settings.TranslateTimeout)*time.Millisecond)
-	defer cancel()
 	body, err := json.Marshal(translateBody{Accid: r.Accid, Text: r.Text, From: r.From, To: r.To})
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("%w: not a URL", ErrRefused)
-	}
-	sign(req.Header, r.App, c.clock.NowMs(), body)
-	res, err := c.http.Do(req)
-	if err != nil {
-		return nil, failure(err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	answer, err := c.post(ctx, r.App, target, time.Duration(r.App.Settings.TranslateTimeout)*time.Millisecond, body)
 	var a translateAnswer
 	switch {
 	case err != nil:
-		return nil, failure(err)
-	case res.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%w: HTTP status %d", ErrMalformed, res.StatusCode)
-	case len(answer) > maxAnswer:
-		return nil, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, maxAnswer)
+		return nil, err
 	case json.Unmarshal(answer, &a) != nil:
 		return nil, fmt.Errorf("%w: not a JSON object", ErrMalformed)
 	case a.Code == int(im.CodeBadParam):
