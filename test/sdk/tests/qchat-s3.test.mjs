@@ -1,6 +1,7 @@
 // Mixed storage (融合存储) as docs/protocol/storage.md sections 8 and 9 have it: QChat and NIM upload with the real aws-sdk.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import S3 from 'aws-sdk/clients/s3.js';
 import { suite } from '../lib/suite.mjs';
@@ -8,8 +9,10 @@ import { env, useServer } from '../lib/server.mjs';
 import { haveS3, KEYS, startS3 } from '../lib/s3.mjs';
 import { eventually } from '../lib/clients.mjs';
 
-const server = useServer({ apps: 1 });
+const server = useServer({ apps: 3 });
 const scenario = suite(() => server.apps[0]);
+const turnedOff = suite(() => server.apps[1]);
+const locked = suite(() => server.apps[2]);
 // The same over a bucket of the operator's; versitygw has no AssumeRole, so that clients get its keys.
 let operator, starting;
 async function startOperator() {
@@ -33,11 +36,11 @@ const md5 = (b) => createHash('md5').update(b).digest('hex');
 
 const host = (of = server) => `127.0.0.1:${of.ports[0]}`;
 
-// What the application injects: the SDKs up to 0.17.2 call the constructor without arguments. It cannot be a class that extends
-// AWS.S3, whose managed upload calls it without new.
-const s3Class = (endpoint) => ({
-  $fn: `function () { return new AWS.S3({ endpoint: ${JSON.stringify(endpoint)}, s3ForcePathStyle: true }); }`,
-});
+// What the application injects is what docs/walkthrough-files.md lets it inject. It cannot be a class that extends AWS.S3, whose managed
+// upload calls it without new.
+const page = readFileSync(new URL('../../../docs/walkthrough-files.md', import.meta.url), 'utf8');
+const [, injected] = page.match(/```js\n[^]*?cloudStorageConfig: \{ s3: ([^]*?) \}\n[^]*?```/);
+const s3Class = (endpoint) => ({ $fn: injected.replace("'https://HOST:PORT'", JSON.stringify(endpoint)).replace('new S3(', 'new AWS.S3(') });
 
 const storage = (endpoint) => ({
   reportConfig: { isDataReportEnable: false },
@@ -58,21 +61,22 @@ function download(url, options = {}, of = server) {
   return fetch(`http://127.0.0.1:${of.ports[1]}${u.pathname}${u.search}`, options);
 }
 
-// Turns mixed storage on, once per server.
+// Turns mixed storage on, once per app.
 const ready = new Map();
-async function setUp(ctx, of = server) {
-  if (!ready.has(of)) {
-    ready.set(of, (async () => {
-      await of.apps[0].set('mixed_storage=s3');
-      let n = 0;
-      await eventually(async () => {
-        const probe = await ctx.login(await ctx.account(`probe${n++}`), { kind: 'mini-0.17.2' });
-        assert.match(JSON.stringify(probe.packets('<-', '6-27')[0].body), /true/);
-        return true;
-      }, { every: 300, what: 'the setting' });
-    })());
-  }
-  await ready.get(of);
+async function setUp(ctx, app = server.apps[0]) {
+  if (!ready.has(app)) ready.set(app, change(ctx, app, 'mixed_storage=s3', /true/));
+  await ready.get(app);
+}
+
+// Changes a setting and waits until new logins hear of mixed storage what it says.
+async function change(ctx, app, setting, want) {
+  await app.set(setting);
+  let n = 0;
+  await eventually(async () => {
+    const probe = await ctx.login(await ctx.account(`probe${n++}`), { kind: 'mini-0.17.2' });
+    assert.match(JSON.stringify(probe.packets('<-', '6-27')[0].body), want);
+    return true;
+  }, { every: 300, what: 'the setting' });
 }
 
 // One request, and parts.
@@ -140,6 +144,47 @@ scenario('where the S3 way fails the other one follows', { kinds: ['browser-0.17
     assert.deepEqual(alice.packets('->', '6-29').map((p) => p.body[0]['0']), providers);
     assert.ok(Buffer.from(await (await download(file.url)).arrayBuffer()).equals(madeBytes(1000)), 'the bytes');
   }
+});
+
+// Clients keep the policy for a day and upload as it says.
+turnedOff('a client that was told of the S3 way goes on with it after it was turned off', {
+  kinds: BROWSERS, proves: ['qchat/cmd/getMixStoreToken'],
+}, async (ctx) => {
+  const app = server.apps[1];
+  await change(ctx, app, 'mixed_storage=s3', /true/);
+  const alice = await ctx.login(await ctx.account('alice'), { product: 'qchat', aws: true, other: storage(`https://${host()}`) });
+  await alice.call('cloudStorage.uploadFile', { type: 'file', file: madeFile(10, 'a.bin', 'application/octet-stream') });
+  await change(ctx, app, 'mixed_storage=off', /false/);
+  const file = await alice.call('cloudStorage.uploadFile', { type: 'file', file: madeFile(1000, 'b.bin', 'application/octet-stream') });
+  assert.deepEqual(alice.packets('->', '6-29').map((p) => p.body[0]['0']), [2, 2]);
+  assert.deepEqual(alice.packets('<-', '6-29').map((p) => p.code), [200, 200]);
+  assert.ok(Buffer.from(await (await download(file.url)).arrayBuffer()).equals(madeBytes(1000)), 'the bytes');
+});
+
+// Type 2 opens every file of the app, type 3 the ones that it was asked for.
+locked('QChat gets tokens for downloads', { kinds: ['browser-0.15.0', 'uni-0.17.2'], proves: ['qchat/cmd/getFileAuthToken'] }, async (ctx) => {
+  const app = server.apps[2];
+  await change(ctx, app, 'download_auth=true', /true/);
+  const a = await ctx.account('alice');
+  const alice = await ctx.login(a, { product: 'qchat', other: {
+    cloudStorageConfig: { chunkUploadHost: `https://${host()}`, commonUploadHost: `https://${host()}`, cdn: { defaultCdnDomain: `${host()}/nos` } },
+  } });
+  const browser = ctx.kind.startsWith('browser');
+  const upload = async (size) => {
+    const content = madeBytes(size);
+    if (browser) return alice.call('cloudStorage.uploadFile', { type: 'file', file: madeFile(size, 'a.bin', 'application/octet-stream') });
+    alice.host.files.set(`file://${size}.bin`, content);
+    return alice.call('cloudStorage.uploadFile', { type: 'file', filePath: `file://${size}.bin` });
+  };
+  const [one, two] = [(await upload(10)).url, (await upload(20)).url];
+  const status = async (url, token) => (await download(`${url}?nim-mixstore-ctoken=${encodeURIComponent(token)}&appKey=${app.key}&uid=${a.accid}`)).status;
+  assert.equal((await download(one)).status, 403, 'no token');
+  const all = await alice.call('cloudStorage.getFileToken', { type: 2 });
+  assert.deepEqual([await status(one, all.token), await status(two, all.token), Number(all.ttl)], [200, 200, 86400]);
+  const single = await alice.call('cloudStorage.getFileToken', { type: 3, urls: [one] });
+  assert.deepEqual([await status(one, single.token), await status(two, single.token), Number(single.ttl)], [200, 403, 86400]);
+  const both = JSON.parse((await alice.call('cloudStorage.getFileToken', { type: 3, urls: [one, two] })).tokens);
+  assert.deepEqual([await status(one, both[0]), await status(two, both[1]), await status(one, both[1])], [200, 200, 403]);
 });
 
 scenario('NIM uploads a picture by the S3 way and sends it', {
@@ -213,7 +258,7 @@ if (direct || process.env.SDK_LIST === '1') {
   directScenario('QChat uploads a picture to a bucket of the operator and sends it', {
     kinds: ['browser-0.17.2'], proves: ['qchat/cmd/getMixStorePolicy', 'qchat/cmd/getMixStoreToken', 'qchat/cmd/qchatSendMsg'],
   }, async (ctx) => {
-    await setUp(ctx, direct);
+    await setUp(ctx, direct.apps[0]);
     const [a, b] = await Promise.all([ctx.account('alice'), ctx.account('bob')]);
     const alice = await ctx.login(a, { product: 'qchat', aws: true, other: storage(operator.endpoint) });
     const bob = await ctx.login(b, { product: 'qchat', kind: 'uni-0.17.2' });
@@ -226,10 +271,15 @@ if (direct || process.env.SDK_LIST === '1') {
     assert.equal(res.status, 200);
     assert.equal(res.headers.get('content-type'), 'image/png');
     assert.ok(Buffer.from(await res.arrayBuffer()).equals(Buffer.from(dot, 'base64')), 'the bytes');
+    const big = await alice.call('cloudStorage.uploadFile', { type: 'file', file: madeFile(12_000_001, 'report.bin', 'application/octet-stream') });
+    assert.deepEqual(alice.packets('->', '6-29').map((p) => p.body[0]['0']), [2, 2]);
+    const whole = await download(big.url, {}, direct);
+    assert.match(whole.headers.get('etag'), /-3"$/, 'three parts');
+    assert.ok(Buffer.from(await whole.arrayBuffer()).equals(madeBytes(12_000_001)), 'the bytes');
   });
 
-  keylessScenario('without credentials for the S3 way the other one follows', { kinds: ['browser-0.17.2'], proves: ['qchat/cmd/getMixStoreToken'] }, async (ctx) => {
-    await setUp(ctx, keyless);
+  keylessScenario('without credentials for the S3 way the other one follows', { kinds: BROWSERS, proves: ['qchat/cmd/getMixStoreToken'] }, async (ctx) => {
+    await setUp(ctx, keyless.apps[0]);
     const alice = await ctx.login(await ctx.account('alice'), { product: 'qchat', aws: true, other: {
       ...storage(operator.endpoint), cloudStorageConfig: { ...storage(operator.endpoint).cloudStorageConfig,
         chunkUploadHost: `https://${host(keyless)}`, commonUploadHost: `https://${host(keyless)}`, cdn: { defaultCdnDomain: `${host(keyless)}/nos` } },

@@ -132,14 +132,14 @@ type Token struct {
 	file.S3Grant
 }
 
-// TokenFor permits one upload by the provider that the client has chosen.
+// TokenFor permits one upload by the provider that the client has chosen. It may
+// have chosen by a policy from before the app turned mixed storage off, which it
+// keeps for TTL: an error would end its upload, not lead it to the other provider.
 func TokenFor(ctx context.Context, files *file.Service, a *app.App, provider int64, ask file.Ask) (Token, error) {
 	switch {
-	case provider == S3 && a.Settings.MixedStorage != "off":
+	case provider == S3:
 		g, err := files.GrantS3(ctx, a, ask)
 		return Token{Provider: S3, S3Grant: g}, err
-	case provider == S3:
-		return Token{}, im.Errorf(im.CodeForbidden, "mixed storage is off")
 	case provider == NOS || provider == 0:
 		g, err := files.Grant(a, ask)
 		return Token{Provider: NOS, S3Grant: file.S3Grant{Grant: g, Key: g.Object, URL: files.Link(a, g.Object)}}, err
