@@ -12,6 +12,7 @@ import (
 	"hongyan/internal/edge/easemob"
 	"hongyan/internal/edge/filegw"
 	"hongyan/internal/edge/s3gw"
+	"hongyan/internal/edge/spool"
 	"hongyan/internal/im/access"
 	"hongyan/internal/im/file"
 	"hongyan/internal/im/presence"
@@ -26,6 +27,7 @@ import (
 type files struct {
 	blobs   *blobstore.Store
 	service *file.Service
+	spool   *spool.Dir
 	handler *filegw.Handler
 	s3      *s3gw.Handler
 	thumbs  *thumb.Cache // nil when nothing is kept
@@ -57,12 +59,15 @@ func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public strin
 	if err != nil {
 		return errors.Join(err, blobs.Close())
 	}
+	if serve.Spool, err = spool.Open(s.cfg.Path("spool"), s.log); err != nil {
+		return errors.Join(err, blobs.Close())
+	}
 	svc := file.New(file.Config{Removed: removed, Store: s.store, Blobs: blobs, Direct: direct, Apps: s.apps, Accounts: s.accounts, Clock: time.Now, Log: s.log,
 		Key: keys.FileKey(), Sniff: thumb.Sniff, Host: public + "/" + file.Bucket, Keys: newKeyCount(registry)})
 	s.health.AddCheck("blob store", blobs.Ping)
 	serve.Files = svc
 	handler := filegw.New(serve)
-	s.files = files{blobs: blobs, service: svc, handler: handler, thumbs: thumbs,
+	s.files = files{blobs: blobs, service: svc, spool: serve.Spool, handler: handler, thumbs: thumbs,
 		s3: s3gw.New(s3gw.Config{Files: svc, Transfers: handler, Clock: time.Now, Log: s.log})}
 	return nil
 }

@@ -184,7 +184,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.cluster.OnCame(s.subscriptions.Came)
 	s.changes = newChanges(s)
 	rest := nimapi.New(nimapi.Config{Friends: s.friends, Translations: translation.New(hooks), Teams: s.teams, CustomNotices: s.customs, Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Bus: s.bus, Clock: clock, Log: log,
-		Metrics: registry, TrustedIP: addr.ip, PublicURL: "https://" + public, Files: s.files.service})
+		Metrics: registry, TrustedIP: addr.ip, PublicURL: "https://" + public, Files: s.files.service, Spool: s.files.spool})
 	s.web = newWeb(cfg, log, certs, router{
 		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest, files: s.files.handler, s3: s.files.s3,
 		easemob: s.newEasemob(keys, dir, registry, addr.ip),

@@ -168,6 +168,67 @@ func TestFullDatabase(t *testing.T) {
 	s.Kill()
 }
 
+// TestFullSpool sends files that have to lie on the disk before they can be
+// stored, and for which it has no room, while the contents of files have.
+func TestFullSpool(t *testing.T) {
+	dir := smallDisk(t, 12)
+	s := proc.New(t)
+	s.Move(filepath.Join(dir, "data"))
+	if err := os.Mkdir(s.Data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(t.TempDir(), filepath.Join(s.Data, "files")); err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	keys, err := seal.Load(s.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer := file.New(file.Config{Clock: time.Now, Key: keys.FileKey()})
+	ctx := hytest.Context(t)
+	rest := func(size int) int {
+		t.Helper()
+		code, _, err := s.REST().Call(ctx, "msg/upload.action", url.Values{"content": {base64.StdEncoding.EncodeToString(make([]byte, size))}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code
+	}
+	// The token comes behind the file.
+	form := func(size int) int {
+		t.Helper()
+		g, err := signer.Grant(&app.App{Key: proc.Key, Settings: hytest.Settings(t)}, file.Ask{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n" + strings.Repeat("x", size) +
+			"\r\n--B\r\nContent-Disposition: form-data; name=\"x-nos-token\"\r\n\r\n" + g.Token + "\r\n--B--\r\n"
+		res, err := http.Post("http://"+s.Addr+"/nos", "multipart/form-data; boundary=B", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res.StatusCode
+	}
+	const large, small = 14 << 20, 1 << 10
+	for range 3 {
+		if code := rest(large); code != 503 {
+			t.Errorf("msg/upload: %d", code)
+		}
+		if status := form(large); status != http.StatusInsufficientStorage {
+			t.Errorf("a form: HTTP %d", status)
+		}
+		if code, status := rest(small), form(small); code != 200 || status != http.StatusOK {
+			t.Errorf("small files: %d, HTTP %d", code, status)
+		}
+	}
+	if !strings.Contains(s.Log(), "no space left for files") {
+		t.Errorf("the log does not say it:\n%s", s.Log())
+	}
+	s.Kill()
+}
+
 // put sends the next chunk and returns the status of the answer.
 func put(ctx context.Context, t *testing.T, s *proc.Server, u *upload, size int64) int {
 	t.Helper()

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"hongyan/internal/edge/spool"
 	"hongyan/internal/im"
 	"hongyan/internal/im/file"
 )
@@ -46,6 +47,7 @@ type Config struct {
 	Media file.Media
 	Films file.Films // nil = there are no frames of films
 	Cache Cache      // of thumbnails; nil = none
+	Spool *spool.Dir // of files whose token comes behind them; nil = the system's directory
 	Log   *slog.Logger
 }
 
@@ -58,6 +60,7 @@ type Handler struct {
 	uploads chan struct{} // capacity maxUploads
 	spools  chan struct{} // capacity maxSpools
 	renders chan struct{} // capacity maxRenders
+	spool   *spool.Dir
 	cache   Cache
 	failed  failures
 
@@ -75,7 +78,10 @@ func New(c Config) *Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{files: c.Files, media: c.Media, films: c.Films, log: c.Log, uploads: make(chan struct{}, maxUploads), spools: make(chan struct{}, maxSpools),
-		renders: make(chan struct{}, maxRenders), cache: c.Cache, failed: failures{until: map[string]time.Time{}}}
+		renders: make(chan struct{}, maxRenders), cache: c.Cache, spool: c.Spool, failed: failures{until: map[string]time.Time{}}}
+	if h.spool == nil {
+		h.spool = &spool.Dir{}
+	}
 	if h.cache == nil {
 		h.cache = noCache{}
 	}

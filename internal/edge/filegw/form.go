@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"hongyan/internal/edge/multiform"
+	"hongyan/internal/edge/spool"
 	"hongyan/internal/im"
 	"hongyan/internal/im/file"
 )
@@ -38,7 +39,7 @@ func (h *Handler) form(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		return err
 	}
 	if f.stored == nil && f.spool != nil {
-		if err := f.store(ctx, file.Source{Body: f.spool, Size: f.size, Type: f.kind}); err != nil {
+		if err := f.store(ctx, file.Source{Body: f.spool, Size: f.spool.Size(), Type: f.kind}); err != nil {
 			return err
 		}
 	}
@@ -71,8 +72,7 @@ type formUpload struct {
 	policy *file.Policy
 	stored *file.File
 
-	spool *os.File // the file, when it came before the token; has no name any more
-	size  int64
+	spool *spool.File // the file, when it came before the token
 	kind  string
 }
 
@@ -177,31 +177,23 @@ func (f *formUpload) named(p *file.Policy) error {
 	return nil
 }
 
-// keep puts a file that came before its token aside. The name is removed at
-// once, so that nothing is left of it whatever happens.
+// keep puts a file that came before its token aside.
 func (f *formUpload) keep(p *multipart.Part, kind string) error {
 	select {
 	case f.h.spools <- struct{}{}:
 	default:
 		return im.Errorf(im.CodeTooFrequent, "too many uploads at a time")
 	}
-	tmp, err := os.CreateTemp("", "hongyan-form-*")
+	tmp, err := f.h.spool.New(maxSpool)
 	if err != nil {
 		<-f.h.spools
 		return err
 	}
 	f.spool, f.kind = tmp, kind
-	if err := os.Remove(tmp.Name()); err != nil {
-		return err
-	}
-	if f.size, err = io.Copy(tmp, io.LimitReader(p, maxSpool+1)); err != nil {
+	if _, err := io.Copy(tmp, p); err != nil {
 		return brokenForm(err)
 	}
-	if f.size > maxSpool {
-		return file.ErrTooLarge
-	}
-	_, err = tmp.Seek(0, io.SeekStart)
-	return err
+	return tmp.Rewind()
 }
 
 func (f *formUpload) drop() {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"hongyan/internal/edge/spool"
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
@@ -68,6 +69,7 @@ type Config struct {
 	PublicURL string                     // https://host:port, what /srv-sdk/allocate hands out
 
 	Files *file.Service // nil = uploads are not served
+	Spool *spool.Dir    // where they lie before they are stored; nil = the system's directory
 }
 
 // API serves /nimserver/ and /srv-sdk/. It is safe for concurrent use.
@@ -91,6 +93,9 @@ func New(c Config) *API {
 	if c.TrustedIP == nil {
 		c.TrustedIP = peerIP
 	}
+	if c.Spool == nil {
+		c.Spool = &spool.Dir{}
+	}
 	a := &API{
 		Config: c, rows: map[string]*row{},
 		limits: newLimiter(c.Clock), ids: newRequestIDs(c.Clock, maxRequestIDs), metrics: newMetrics(c.Metrics),
@@ -112,7 +117,7 @@ type Call struct {
 	App   *app.App
 	ID    string // RequestId of the caller, or one made here; for logs
 	GoSDK bool   // the official Go SDK calls, see server-v1.md section 13
-	spool *spool // the file of an upload
+	spool *aside // the file of an upload
 }
 
 // ServeHTTP answers one request. Everything that is an API call is answered

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"hongyan/internal/edge/multiform"
+	"hongyan/internal/edge/spool"
 	"hongyan/internal/im"
 	"hongyan/internal/im/file"
 )
@@ -42,25 +43,15 @@ type uploadParams struct {
 	Tag    string `form:"tag,max=32"`
 }
 
-// spool is an uploaded file on its way: its parameters may come after it. It has
-// no name, so that nothing is left of it whatever happens.
-type spool struct {
-	f    *os.File
-	size int64
+// aside is an uploaded file on its way: its parameters may come after it.
+type aside struct {
+	*spool.File
 	free func()
 }
 
-// Write implements io.Writer; a file over the limit is refused.
-func (s *spool) Write(b []byte) (int, error) {
-	if s.size += int64(len(b)); s.size > maxUpload {
-		return 0, file.ErrTooLarge
-	}
-	return s.f.Write(b)
-}
-
-func (s *spool) close() {
+func (s *aside) close() {
 	if s != nil {
-		s.f.Close()
+		s.Close()
 		s.free()
 	}
 }
@@ -84,16 +75,16 @@ func (a *API) upload(kind string) Handler {
 }
 
 func (a *API) storeUpload(ctx context.Context, c *Call, p uploadParams) (Result, error) {
-	if c.spool == nil || c.spool.size == 0 {
+	if c.spool == nil || c.spool.Size() == 0 {
 		return nil, im.Errorf(im.CodeBadParam, "content is empty")
 	}
 	if p.Expire != 0 && p.Expire < file.MinExpireSec {
 		return nil, im.Errorf(im.CodeBadParam, "expireSec must be at least %d", file.MinExpireSec)
 	}
-	if _, err := c.spool.f.Seek(0, io.SeekStart); err != nil {
+	if err := c.spool.Rewind(); err != nil {
 		return nil, err
 	}
-	u, err := a.Files.Put(ctx, c.App, file.Upload{Source: file.Source{Body: c.spool.f, Size: c.spool.size, Type: p.Type}, Scene: p.Tag, ExpireSec: int64(p.Expire)})
+	u, err := a.Files.Put(ctx, c.App, file.Upload{Source: file.Source{Body: c.spool, Size: c.spool.Size(), Type: p.Type}, Scene: p.Tag, ExpireSec: int64(p.Expire)})
 	if err != nil {
 		return nil, err
 	}
@@ -119,15 +110,12 @@ func (a *API) readUpload(w http.ResponseWriter, r *http.Request, c *Call, kind s
 	default:
 		return nil, im.Errorf(im.CodeTooFrequent, "too many uploads at a time")
 	}
-	tmp, err := os.CreateTemp("", "hongyan-upload-*")
+	f, err := a.Spool.New(maxUpload)
 	if err != nil {
 		<-a.spools
 		return nil, err
 	}
-	c.spool = &spool{f: tmp, free: func() { <-a.spools }}
-	if err := os.Remove(tmp.Name()); err != nil {
-		return nil, err
-	}
+	c.spool = &aside{File: f, free: func() { <-a.spools }}
 	// A recorder in a test has no deadline to set.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadDeadline))
 	body := http.MaxBytesReader(w, r.Body, maxUploadBody)
