@@ -53,6 +53,11 @@ func (s *Service) checkDynamic(ctx context.Context, a *app.App, token string) (*
 	if s.clock.NowMs() >= expires {
 		return nil, ErrExpired
 	}
+	if shifted, err := s.accounts.Shifted(ctx, a.Key, t.User, t.CurTime.String(), t.TTL.String(), 1000); err != nil {
+		return nil, err
+	} else if shifted {
+		return nil, ErrUnknown
+	}
 	acc, err := s.user(ctx, a, t.User)
 	if err != nil {
 		return nil, err

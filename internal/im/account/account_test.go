@@ -289,3 +289,42 @@ func TestCachedAccounts(t *testing.T) {
 		t.Errorf("forgotten, then read: %+v, %v", got, err)
 	}
 }
+
+// A token of bob179 carries the signature of one of bob, with digits moved.
+func TestDynamicTokenOfALongerName(t *testing.T) {
+	const now = 1_795_320_853_133
+	store := hytest.Store(t)
+	a, other := hytest.App(t, store), hytest.App(t, store)
+	svc := account.New(account.Config{Store: store, Clock: func() time.Time { return time.UnixMilli(now) }, TokenKey: []byte("k")})
+	for _, id := range []string{"bob", "bob179"} {
+		if _, _, err := svc.Register(t.Context(), a.Key, id, "x", account.CardUpdate{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := svc.Register(t.Context(), other.Key, "bob", "x", account.CardUpdate{}); err != nil {
+		t.Fatal(err)
+	}
+	moved := func(a *app.App) string { // signed for bob179 with the time now and a week of life
+		sum := sha1.Sum(fmt.Appendf(nil, "%sbob179%d604800%s", a.Key, int64(now), a.Secret))
+		return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"signature":"%s","curTime":1791795320853,"ttl":133604800}`, hex.EncodeToString(sum[:])))
+	}
+	for _, c := range []struct {
+		name  string
+		app   *app.App
+		accid string
+		token string
+		want  im.Code
+	}{
+		{"moved", a, "bob", moved(a), im.CodeBadLogin},
+		{"moved, there is no such longer name", other, "bob", moved(other), 200},
+		{"the longer name's own", a, "bob179", dynamic(a, "bob179", a.Secret, now, 604_800), 200},
+		{"the shorter name's own", a, "bob", dynamic(a, "bob", a.Secret, now, 604_800), 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := svc.Authenticate(t.Context(), c.app, account.Login{Accid: c.accid, AuthType: 1, Token: c.token})
+			if got := im.CodeOf(err); got != c.want {
+				t.Errorf("%d (%v), want %d", got, err, c.want)
+			}
+		})
+	}
+}

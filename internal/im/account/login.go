@@ -86,8 +86,8 @@ func (s *Service) authenticate(ctx context.Context, a *app.App, accid string, l 
 			return nil, im.Errorf(im.CodeBadLogin, "wrong token")
 		}
 	case AuthDynamic:
-		if !dynamicTokenValid(a, l.Accid, l.Token, s.clock().UnixMilli()) {
-			return nil, im.Errorf(im.CodeBadLogin, "dynamic token invalid or expired")
+		if err := s.checkDynamic(ctx, a, l.Accid, l.Token); err != nil {
+			return nil, err
 		}
 	case AuthCallback:
 		// The callback is the only check: without one nobody may pass.
@@ -111,14 +111,15 @@ func (s *Service) authenticate(ctx context.Context, a *app.App, accid string, l 
 	return acc, nil
 }
 
-// dynamicTokenValid checks base64(JSON{signature,curTime,ttl}) with signature =
+// checkDynamic checks base64(JSON{signature,curTime,ttl}) with signature =
 // hex SHA1(appkey + accid + curTime + ttl + secret), curTime in ms and ttl in
 // seconds, for the accid as the client sent it (docs/protocol/nim-core.md section 3.3).
-func dynamicTokenValid(a *app.App, accid, token string, nowMs int64) bool {
+func (s *Service) checkDynamic(ctx context.Context, a *app.App, accid, token string) error {
+	bad := im.Errorf(im.CodeBadLogin, "dynamic token invalid or expired")
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(token))
 	if err != nil {
 		if raw, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(token), "=")); err != nil {
-			return false
+			return bad
 		}
 	}
 	var t struct {
@@ -127,20 +128,33 @@ func dynamicTokenValid(a *app.App, accid, token string, nowMs int64) bool {
 		TTL       json.Number `json:"ttl"`
 	}
 	if json.Unmarshal(raw, &t) != nil {
-		return false
+		return bad
+	}
+	if !plain(t.CurTime.String(), t.TTL.String()) {
+		return bad
 	}
 	cur, err1 := strconv.ParseInt(t.CurTime.String(), 10, 64)
 	ttl, err2 := strconv.ParseInt(t.TTL.String(), 10, 64)
 	if err1 != nil || err2 != nil || ttl <= 0 || ttl > 10*365*86400 {
-		return false
+		return bad
 	}
 	sum := sha1.Sum([]byte(a.Key + accid + t.CurTime.String() + t.TTL.String() + a.Secret))
 	want := hex.EncodeToString(sum[:])
 	if subtle.ConstantTimeCompare([]byte(want), []byte(strings.ToLower(t.Signature))) != 1 {
-		return false
+		return bad
 	}
-	skew := a.Settings.DynamicTokenSkew * 1000
-	return cur <= nowMs+skew && nowMs < cur+ttl*1000+skew
+	now, skew := s.clock().UnixMilli(), a.Settings.DynamicTokenSkew*1000
+	if cur > now+skew || now >= cur+ttl*1000+skew {
+		return bad
+	}
+	shifted, err := s.Shifted(ctx, a.Key, accid, t.CurTime.String(), t.TTL.String(), 1)
+	if err != nil {
+		return err
+	}
+	if shifted {
+		return im.Errorf(im.CodeBadLogin, "the dynamic token may be another account's")
+	}
+	return nil
 }
 
 // failures counts failed logins per source and minute. The SDK retries a
