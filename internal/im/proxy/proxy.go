@@ -177,10 +177,14 @@ func token(name string) bool {
 	})
 }
 
-// reserved are the headers that this server or the connection owns.
+// reserved are the headers that this server, the connection or a proxy on the
+// way owns. CGI and its like do not tell "_" from "-", so neither does this.
 func reserved(name string) bool {
+	name = strings.ReplaceAll(name, "_", "-")
 	if slices.Contains([]string{"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive", "expect",
-		"forwarded", "via", "x-real-ip", "appkey", "curtime", "md5", "checksum", "nonce", "accept-encoding"}, name) {
+		"forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "x-original-url", "x-rewrite-url",
+		"x-http-method", "x-http-method-override", "x-method-override",
+		"appkey", "curtime", "md5", "checksum", "nonce", "accept-encoding"}, name) {
 		return true
 	}
 	return strings.HasPrefix(name, "proxy-") || strings.HasPrefix(name, "x-forwarded-") || strings.HasPrefix(name, "x-hongyan-")

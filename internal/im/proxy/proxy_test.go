@@ -60,7 +60,7 @@ func TestPrepare(t *testing.T) {
 }
 
 func TestHeaders(t *testing.T) {
-	h, err := parseHeaders(`{"Authorization":"x","X-Hongyan-Accid":"y","HOST":"z","checksum":"s","X-Forwarded-For":"1.1.1.1","Proxy-Authorization":"p"}`)
+	h, err := parseHeaders(`{"Authorization":"x","X-Hongyan-Accid":"y","HOST":"z","checksum":"s","X-Forwarded-For":"1.1.1.1","X_Forwarded_For":"1.1.1.1","x_hongyan-Accid":"y","X-Client-IP":"1.1.1.1","X-HTTP-Method-Override":"DELETE","Proxy-Authorization":"p"}`)
 	if err != nil || len(h) != 1 || h["Authorization"] != "x" {
 		t.Error(h, err)
 	}

@@ -67,16 +67,17 @@ func public(ip netip.Addr) bool {
 		return false // loopback, link-local, multicast, unspecified, private
 	}
 	return !within(ip,
-		"0.0.0.0/8",      // this network
-		"100.64.0.0/10",  // carrier NAT; clouds keep their metadata service here
-		"192.0.0.0/24",   // protocol assignments
-		"198.18.0.0/15",  // benchmarks
-		"240.0.0.0/4",    // reserved
-		"::/96",          // IPv4-compatible
-		"64:ff9b:1::/48", // NAT64 of a local network
-		"100::/64",       // discard
-		"2001::/32",      // Teredo
-		"fec0::/10",      // site-local
+		"0.0.0.0/8",        // this network
+		"100.64.0.0/10",    // carrier NAT; clouds keep their metadata service here
+		"192.0.0.0/24",     // protocol assignments
+		"168.63.129.16/32", // the host's services in Azure
+		"198.18.0.0/15",    // benchmarks
+		"240.0.0.0/4",      // reserved
+		"::/96",            // IPv4-compatible
+		"64:ff9b:1::/48",   // NAT64 of a local network
+		"100::/64",         // discard
+		"2001::/32",        // Teredo
+		"fec0::/10",        // site-local
 	)
 }
 

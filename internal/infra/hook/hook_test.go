@@ -96,7 +96,7 @@ func TestPublic(t *testing.T) {
 		"93.184.216.34": true, "1.1.1.1": true, "2606:4700::1111": true,
 		"127.0.0.1": false, "127.255.0.9": false, "10.0.0.1": false, "172.16.0.1": false, "192.168.1.1": false,
 		"169.254.169.254": false, "100.100.100.200": false, "0.0.0.0": false, "0.1.2.3": false, "224.0.0.1": false,
-		"255.255.255.255": false, "240.0.0.1": false, "198.18.0.1": false, "192.0.0.192": false,
+		"255.255.255.255": false, "240.0.0.1": false, "198.18.0.1": false, "168.63.129.16": false, "168.63.129.17": true, "192.0.0.192": false,
 		"::": false, "::1": false, "::7f00:1": false, "fe80::1": false, "fe80::1%eth0": false, "fc00::1": false, "fd00:ec2::254": false,
 		"fec0::1": false, "ff02::1": false, "::ffff:127.0.0.1": false, "::ffff:10.0.0.1": false, "::ffff:1.1.1.1": true,
 		"64:ff9b::7f00:1": false, "64:ff9b::a9fe:a9fe": false, "64:ff9b::101:101": true, "64:ff9b:1::101:101": false,

@@ -28,23 +28,34 @@ func TestPrivate(t *testing.T) {
 	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	_, port, _ := net.SplitHostPort(p.Addr())
 	tests := []struct {
 		path string
 		code int
 		want string
+		host string // that the request names; empty: the address
 	}{
-		{"/healthz", 200, "ok"},
-		{"/readyz", 200, "ready"},
-		{"/metrics", 200, "hongyan_things_total 1"},
-		{"/metrics", 200, "go_goroutines"},
-		{"/metrics", 200, "go_build_info"},
-		{"/debug/pprof/", 200, "goroutine"},
-		{"/debug/pprof/heap?debug=1", 200, "heap profile"},
-		{"/debug/pprof/cmdline", 200, ""},
-		{"/", 404, ""},
+		{"/debug/pprof/heap", 403, "", "rebound.example:" + port},
+		{"/debug/pprof/heap", 200, "", "localhost:" + port},
+		{"/debug/pprof/heap", 200, "", "[::1]:" + port},
+		{"/metrics", 200, "go_goroutines", "hongyan.metrics:" + port},
+		{"/healthz", 200, "ok", ""},
+		{"/readyz", 200, "ready", ""},
+		{"/metrics", 200, "hongyan_things_total 1", ""},
+		{"/metrics", 200, "go_goroutines", ""},
+		{"/metrics", 200, "go_build_info", ""},
+		{"/debug/pprof/", 200, "goroutine", ""},
+		{"/debug/pprof/heap?debug=1", 200, "heap profile", ""},
+		{"/debug/pprof/cmdline", 404, "", ""},
+		{"/", 404, "", ""},
 	}
 	for _, tt := range tests {
-		res, err := http.Get("http://" + p.Addr() + tt.path)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.Addr()+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = tt.host
+		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,12 +43,13 @@ func NewPrivate(opts PrivateOptions) *Private {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(opts.Gatherer, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(opts.Log.Handler(), slog.LevelWarn),
 	}))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	// No command line: it may carry an app's secret.
+	mux.HandleFunc("GET /debug/pprof/", direct(pprof.Index))
+	mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound)
+	mux.HandleFunc("GET /debug/pprof/profile", direct(pprof.Profile))
+	mux.HandleFunc("GET /debug/pprof/symbol", direct(pprof.Symbol))
+	mux.HandleFunc("POST /debug/pprof/symbol", direct(pprof.Symbol))
+	mux.HandleFunc("GET /debug/pprof/trace", direct(pprof.Trace))
 	return &Private{
 		opts: opts,
 		// No write timeout: a profile takes as long as it was asked to.
@@ -57,6 +59,23 @@ func NewPrivate(opts PrivateOptions) *Private {
 			IdleTimeout:       time.Minute,
 			ErrorLog:          slog.NewLogLogger(opts.Log.Handler(), slog.LevelDebug),
 		},
+	}
+}
+
+// direct serves who named the server by its address or as localhost. A web page
+// that points a name of its own at loopback, in the browser of somebody who may
+// reach this listener, gets nothing of the memory.
+func direct(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if host != "localhost" && net.ParseIP(strings.Trim(host, "[]")) == nil {
+			http.Error(w, "profiles are served under an address or localhost", http.StatusForbidden)
+			return
+		}
+		h(w, r)
 	}
 }
 
