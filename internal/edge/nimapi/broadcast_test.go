@@ -47,6 +47,18 @@ func TestBroadcast(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
+	for _, c := range []struct{ name, form, want string }{
+		{"limit 0", "limit=0", `{"code":414,"desc":"limit must be 1 to 100"}`},
+		{"limit negative", "limit=-1", `{"code":414,"desc":"limit must be 1 to 100"}`},
+		{"limit 101", "limit=101", `{"code":414,"desc":"limit must be 1 to 100"}`},
+		{"limit no number", "limit=x", `{"code":414,"desc":"limit not a number"}`},
+		{"type 0", "type=0", `{"code":414,"desc":"type has no value 0"}`},
+		{"type 4", "type=4", `{"code":414,"desc":"type has no value 4"}`},
+	} {
+		if got := n.call("history/queryBroadcastMsg", c.form); got != c.want {
+			t.Errorf("%s: %s", c.name, got)
+		}
+	}
 	n.want(list(), "two one")
 	n.want(list("type=2"), "one")
 	n.want(list("type=3"), "two")

@@ -3,6 +3,8 @@ package nimapi_test
 import (
 	"fmt"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"hongyan/internal/im/account"
@@ -30,6 +32,39 @@ func TestSubscriptions(t *testing.T) {
 	} {
 		if got := n.call("event/subscribe/add", c...); fmt.Sprint(field(t, got, "code")) != "414" {
 			t.Errorf("%v: %s", c, got)
+		}
+	}
+	for _, path := range []string{"delete", "query"} {
+		for _, c := range []struct {
+			name string
+			form []string
+			want string
+		}{
+			{"publishers not JSON", []string{"accid=alice", "eventType=1", "publisherAccids=bob"}, "publisherAccids not a JSON array"},
+			{"publishers missing", []string{"accid=alice", "eventType=1"}, "publisherAccids missing"},
+			{"101 publishers", []string{"accid=alice", "eventType=1", "publisherAccids=" + texts(many(101))}, "publisherAccids has more than 100 elements"},
+			{"eventType 2", []string{"accid=alice", "eventType=2", `publisherAccids=["bob"]`}, "eventType has no value 2"},
+			{"subscriber unknown", []string{"accid=ghost", "eventType=1", `publisherAccids=["bob"]`}, "ghost is not registered"},
+		} {
+			t.Run(path+" "+c.name, func(t *testing.T) {
+				n.t = t
+				n.want(n.call("event/subscribe/"+path, c.form...), `{"code":414,"desc":"`+c.want+`"}`)
+			})
+		}
+	}
+	n.t = t
+	for _, c := range []struct {
+		name string
+		form []string
+		want string
+	}{
+		{"subscriber unknown", []string{"accid=ghost", "eventType=1"}, "ghost is not registered"},
+		{"subscriber missing", []string{"eventType=1"}, "accid missing"},
+		{"eventType missing", []string{"accid=alice"}, "eventType missing"},
+		{"eventType 2", []string{"accid=alice", "eventType=2"}, "eventType has no value 2"},
+	} {
+		if got := n.call("event/subscribe/batchdel", c.form...); got != `{"code":414,"desc":"`+c.want+`"}` {
+			t.Errorf("batchdel, %s: %s", c.name, got)
 		}
 	}
 	n.set(map[string]string{"presence_subscriptions": "1"})
@@ -95,6 +130,26 @@ func TestSignaling(t *testing.T) {
 	n.want(n.call("signal/ctrlRoom", id, "from=alice"), `{"code":10406,"desc":"not in the channel"}`)
 	n.want(n.call("signal/getRoomInfo"), `{"code":414,"desc":"neither channelName nor channelId"}`)
 	n.want(n.call("signal/closeRoom", "channelId=x", "from=alice"), `{"code":10404,"desc":"no such channel"}`)
+	a, _ = n.apps.Get(appKey)
+	for i, who := range []string{"alice", "bob"} {
+		number, err := strconv.ParseInt(strings.TrimPrefix(id, "channelId="), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		by := signaling.Caller{Accid: who, Device: "phone", Client: who, Conn: "conn-" + who}
+		if _, err := n.signaling.Join(t.Context(), a, by, signaling.Ask{Channel: number, UID: int64(i) + 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.want(n.call("signal/invite", id, "from=alice", "to=bob", "requestId=r3"), `{"code":10407,"desc":"the invitee is in the channel"}`)
+	n.want(n.call("signal/ctrlRoom", id, "from=alice", "to=ghost"), `{"code":10406,"desc":"to not member"}`)
+	n.want(n.call("signal/ctrlRoom", id, "from=alice", "to=bob", "attachExt=mic"), `{"code":200,"data":{}}`)
+	n.want(n.call("signal/ctrlRoom", id, "from=alice"), `{"code":200,"data":{}}`)
+	n.want(n.call("signal/kick", id, "from=alice", "to=bob"), `{"code":200,"data":{}}`)
+	n.want(n.call("signal/kick", id, "from=alice", "to=bob"), `{"code":10406,"desc":"to not member"}`)
+	n.want(n.call("signal/createRoom", "type=1", "from=alice", "channelName=taken")[:11], `{"code":200`)
+	n.want(n.call("signal/createRoom", "type=1", "from=bob", "channelName=taken"), `{"code":10405,"desc":"a channel of that name is open"}`)
+	n.want(n.call("signal/createRoom", "type=4", "from=alice"), `{"code":414,"desc":"type has no value 4"}`)
 	n.want(n.call("signal/closeRoom", id, "from=bob"), `{"code":10406,"desc":"not in the channel"}`)
 	n.want(n.call("signal/closeRoom", id, "from=alice"), `{"code":200,"data":{}}`)
 	n.want(n.call("signal/delayRoom", id), `{"code":10404,"desc":"no such channel"}`)

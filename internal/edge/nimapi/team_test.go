@@ -102,6 +102,7 @@ func TestTeamErrors(t *testing.T) {
 // TestTeamBadParams: values outside of what the document allows.
 func TestTeamBadParams(t *testing.T) {
 	n, tid := crew(t)
+	n.set(map[string]string{"team_managers_max": "1"})
 	long := func(n int) string { return strings.Repeat("é", n) }
 	create := []string{"owner=owner", "tname=x", "members=[]", "msg=", "magree=0", "joinmode=0"}
 	for _, c := range []struct {
@@ -140,6 +141,7 @@ func TestTeamBadParams(t *testing.T) {
 		{"team/changeOwner", []string{tid, "owner=owner", "newowner=owner", "leave=1"}, `{"code":414,"desc":"already the owner"}`},
 		{"team/changeOwner", []string{tid, "owner=owner", "newowner=stranger", "leave=1"}, `{"code":804,"desc":"not in the team"}`},
 		{"team/addManager", []string{tid, "owner=owner", `members=["stranger"]`}, `{"code":804,"desc":"not in the team"}`},
+		{"team/addManager", []string{tid, "owner=owner", `members=["member"]`}, `{"code":815,"desc":"too many managers"}`},
 		{"team/addManager", []string{tid, "owner=owner", "members=" + texts(many(11))}, `{"code":414,"desc":"members has more than 10 elements"}`},
 		{"team/updateTeamNick", []string{tid, "owner=owner", "accid=stranger", "nick=x"}, `{"code":804,"desc":"not in the team"}`},
 		{"team/updateTeamNick", []string{tid, "owner=owner", "accid=member", "nick=" + long(33)}, `{"code":414,"desc":"nick longer than 32 characters"}`},

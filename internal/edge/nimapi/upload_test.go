@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime/multipart"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +26,13 @@ import (
 // withFiles gives the node's API a file service on a directory.
 func withFiles(t *testing.T, n *node) *file.Service {
 	t.Helper()
-	blobs, err := blobstore.Open(t.Context(), "", t.TempDir())
+	return withFilesIn(t, n, t.TempDir())
+}
+
+// withFilesIn is withFiles on a directory of the caller's.
+func withFilesIn(t *testing.T, n *node, dir string) *file.Service {
+	t.Helper()
+	blobs, err := blobstore.Open(t.Context(), "", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,6 +159,71 @@ func TestFileUpload(t *testing.T) {
 			t.Errorf("cut %s: %s", name, w.Body)
 		}
 	}
+}
+
+// TestFileUploadRefused: what fileUpload refuses, as a form and as parts.
+func TestFileUploadRefused(t *testing.T) {
+	n := newNode(t)
+	withFiles(t, n)
+	parts := func(fields ...string) (string, string) {
+		var b bytes.Buffer
+		w := multipart.NewWriter(&b)
+		for i := 0; i < len(fields); i += 2 {
+			_ = w.WriteField(fields[i], fields[i+1])
+		}
+		_ = w.Close()
+		return b.String(), w.FormDataContentType()
+	}
+	long := strings.Repeat("t", 33)
+	for _, c := range []struct {
+		name   string
+		fields []string
+		want   string
+	}{
+		{"content missing", []string{"tag", "x"}, `{"code":414,"desc":"content is empty"}`},
+		{"content empty", []string{"content", ""}, `{"code":414,"desc":"content is empty"}`},
+		{"expireSec too small", []string{"content", "x", "expireSec", "86399"}, `{"code":414,"desc":"expireSec must be at least 86400"}`},
+		{"expireSec no number", []string{"content", "x", "expireSec", "soon"}, `{"code":414,"desc":"expireSec not a number"}`},
+		{"tag too long", []string{"content", "x", "tag", long}, `{"code":414,"desc":"tag longer than 32 characters"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n.t = t
+			body, kind := parts(c.fields...)
+			n.want(n.send("POST", "/nimserver/msg/fileUpload.action", body, n.header(map[string]string{"Content-Type": kind})).Body.String(), c.want)
+			form := url.Values{}
+			for i := 0; i < len(c.fields); i += 2 {
+				form.Set(c.fields[i], c.fields[i+1])
+			}
+			n.want(n.send("POST", "/nimserver/msg/fileUpload.action", form.Encode(), n.header(nil)).Body.String(), c.want)
+		})
+	}
+}
+
+// TestUploadFails: 403 for an app that is switched off, 500 when contents cannot
+// be stored, for both calls.
+func TestUploadFails(t *testing.T) {
+	n := newNode(t)
+	dir := filepath.Join(t.TempDir(), "files")
+	withFilesIn(t, n, dir)
+	both := func(want string) {
+		t.Helper()
+		for _, path := range []string{"upload", "fileUpload"} {
+			if got := n.send("POST", "/nimserver/msg/"+path+".action", "content=aGVsbG8%3D", n.header(nil)).Body.String(); got != want {
+				t.Errorf("%s: %s, want %s", path, got, want)
+			}
+		}
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	both(`{"code":500,"desc":"internal error"}`)
+	if !strings.Contains(n.log.String(), "msg/upload.action") {
+		t.Error("the failure is not logged")
+	}
+	if _, err := n.apps.SetDisabled(t.Context(), appKey, true); err != nil {
+		t.Fatal(err)
+	}
+	both(`{"code":403,"desc":"app disabled"}`)
 }
 
 func TestUploadQuota(t *testing.T) {
