@@ -13,9 +13,6 @@ import (
 // (docs/api/server-v1.md section 12.5).
 const defaultNotice = "撤回了一条信息"
 
-// maxPushText is how much of a push text is kept, characters.
-const maxPushText = 500
-
 // taken names a message that is taken back.
 type taken struct {
 	ID   int64  `form:"deleteMsgid,required"`
@@ -42,7 +39,7 @@ func (a *API) msgRecall(ctx context.Context, c *Call, p recallParams) (Result, e
 	}
 	r := p.recall(c, p.Type)
 	r.IgnoreWindow = p.IgnoreTime == "1"
-	r.Notice = message.RecallNotice{Text: orDefault(p.Text), Attach: p.Attach, PushContent: cut(p.PushContent, maxPushText), PushPayload: p.Payload, Env: p.Env}
+	r.Notice = message.RecallNotice{Text: orDefault(p.Text), Attach: p.Attach, PushContent: cut(p.PushContent, int(c.App.Settings.PushTextLimit)), PushPayload: p.Payload, Env: p.Env}
 	return nil, a.Messages.Recall(ctx, r)
 }
 
@@ -103,6 +100,6 @@ func (a *API) superTeamRecall(ctx context.Context, c *Call, p recallSuperParams)
 	}
 	return nil, a.Messages.Recall(ctx, message.Recall{
 		App: c.App, Operator: p.From, Kind: message.RecallSuperTeam, From: p.From, To: strconv.FormatInt(p.To, 10), ID: p.ID, IgnoreWindow: p.IgnoreTime == 1, ClientType: message.ClientTypeREST,
-		Notice: message.RecallNotice{Text: p.Text, PushContent: cut(p.PushContent, maxPushText), PushPayload: p.Payload},
+		Notice: message.RecallNotice{Text: p.Text, PushContent: cut(p.PushContent, int(c.App.Settings.PushTextLimit)), PushPayload: p.Payload},
 	})
 }

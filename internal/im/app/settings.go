@@ -42,6 +42,7 @@ type Settings struct {
 	CopyDeadDays    int64
 
 	TextLimit     int64 // characters of body and attach
+	MessageLimit  int64 // bytes of all texts of a message
 	ExtLimit      int64
 	PushTextLimit int64
 	PayloadLimit  int64
@@ -212,6 +213,7 @@ func settingTable() []Setting {
 		{"copy_dead_days", "7", "days", "how long dead copies are kept", num(func(s *Settings) *int64 { return &s.CopyDeadDays }, 1, 3650)},
 
 		{"text_limit", "5000", "characters", "longest body and longest attach of a message", num(func(s *Settings) *int64 { return &s.TextLimit }, 1, 100000)},
+		{"message_limit", "131072", "bytes", "longest message, all its texts together", num(func(s *Settings) *int64 { return &s.MessageLimit }, 1024, 524288)},
 		{"ext_limit", "1024", "characters", "longest ext of a message", num(func(s *Settings) *int64 { return &s.ExtLimit }, 0, 100000)},
 		{"push_text_limit", "500", "characters", "longest push text", num(func(s *Settings) *int64 { return &s.PushTextLimit }, 0, 10000)},
 		{"push_payload_limit", "2048", "characters", "longest push payload", num(func(s *Settings) *int64 { return &s.PayloadLimit }, 0, 100000)},

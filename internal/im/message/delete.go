@@ -55,6 +55,9 @@ func (s *Service) DeleteForSelf(ctx context.Context, a *app.App, accid, origin s
 		if d.Scene != im.SceneP2P && d.Scene != im.SceneTeam {
 			return 0, im.Errorf(im.CodeBadParam, "scene")
 		}
+		if err := checkText("ext", d.Ext, a.Settings.ExtLimit); err != nil {
+			return 0, err
+		}
 		ids = append(ids, d.ID)
 	}
 	found, err := s.store.Get(ctx, a.Key, ids)
@@ -128,8 +131,8 @@ func (s *Service) ClearHistory(ctx context.Context, a *app.App, accid, origin st
 	if err != nil {
 		return 0, err
 	}
-	if len(c.Ext) > maxRecallAttach {
-		return 0, im.Errorf(im.CodeBadParam, "ext too long")
+	if err := checkText("ext", c.Ext, maxRecallAttach); err != nil {
+		return 0, err
 	}
 	c.History = true
 	at, err := s.store.Clear(ctx, a.Key, accid, []im.ConvKey{conv}, c)

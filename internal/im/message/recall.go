@@ -3,7 +3,6 @@ package message
 import (
 	"context"
 	"encoding/json"
-	"unicode/utf8"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
@@ -166,8 +165,8 @@ func (s *Service) Recall(ctx context.Context, r Recall) error {
 	if !ok {
 		return im.Errorf(im.CodeBadParam, "illegal type!")
 	}
-	if utf8.RuneCountInString(r.Notice.Text) > maxRecallText || utf8.RuneCountInString(r.Notice.Attach) > maxRecallAttach {
-		return im.Errorf(im.CodeBadParam, "notice too long")
+	if err := r.Notice.check(&r.App.Settings); err != nil {
+		return err
 	}
 	conv, err := convOf(scene, r.From, r.To)
 	if err != nil {

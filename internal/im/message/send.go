@@ -2,8 +2,6 @@ package message
 
 import (
 	"context"
-	"strings"
-	"unicode/utf8"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
@@ -221,42 +219,3 @@ func (s *Service) Missed(ctx context.Context, ev im.Event, after, before int64) 
 // maxMissed bounds one reading of missed messages; what is beyond it comes with
 // the next sync.
 const maxMissed = 1000
-
-// checkContent holds m against the app's limits (docs/protocol/nim-core.md section 5.2).
-func (s *Service) checkContent(a *app.App, m *Message) error {
-	set := &a.Settings
-	switch {
-	case m.Type == Notification:
-		return im.Errorf(im.CodeForbidden, "notifications are the server's")
-	case !m.Type.Sendable():
-		return im.Errorf(im.CodeBadParam, "message type %d", m.Type)
-	case m.IDClient == "":
-		return im.Errorf(im.CodeBadParam, "idClient missing")
-	case m.Content.SubType < 0:
-		return im.Errorf(im.CodeBadParam, "subType must be positive")
-	}
-	for _, f := range []struct {
-		name, text string
-		limit      int64
-	}{
-		{"body", m.Content.Body, set.TextLimit},
-		{"attach", m.Content.Attach, set.TextLimit},
-		{"ext", m.Content.Ext, set.ExtLimit},
-		{"pushContent", m.Content.PushContent, set.PushTextLimit},
-		{"forcePushContent", m.Content.ForceContent, set.PushTextLimit},
-		{"pushPayload", m.Content.PushPayload, set.PayloadLimit},
-		{"env", m.Content.Env, 64},
-		{"forcePushIDsList", m.Content.ForceList, set.TextLimit},
-		{"fromDeviceId", m.Content.FromDevice, 128},
-		{"idClient", m.IDClient, 128},
-	} {
-		if strings.IndexByte(f.text, 0) >= 0 { // no database keeps it in a text
-			return im.Errorf(im.CodeBadParam, "%s holds a NUL", f.name)
-		}
-		// Characters are never more than bytes: count them only when it matters.
-		if int64(len(f.text)) > f.limit && int64(utf8.RuneCountInString(f.text)) > f.limit {
-			return im.Errorf(im.CodeBadParam, "%s longer than %d characters", f.name, f.limit)
-		}
-	}
-	return nil
-}

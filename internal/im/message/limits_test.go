@@ -1,0 +1,146 @@
+package message_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"hongyan/internal/im"
+	"hongyan/internal/im/message"
+)
+
+// texts calls fn with a path and a setter for every text in v, a pointer to a
+// structure; nested structures are made.
+func texts(path string, v reflect.Value, fn func(path string, field reflect.Value)) {
+	v = v.Elem()
+	for i := range v.NumField() {
+		f, name := v.Field(i), path+v.Type().Field(i).Name
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
+		switch {
+		case f.Kind() == reflect.String:
+			fn(name, f)
+		case f.Kind() == reflect.Pointer && f.Type().Elem().Kind() == reflect.Struct:
+			f.Set(reflect.New(f.Type().Elem()))
+			texts(name+".", f, fn)
+		}
+	}
+}
+
+// paths lists the texts of a structure.
+func paths(v any) (out []string) {
+	texts("", reflect.New(reflect.TypeOf(v)), func(p string, _ reflect.Value) { out = append(out, p) })
+	return out
+}
+
+// with returns a structure whose text of that path is set and whose others are empty.
+func with[T any](path, text string) T {
+	p := reflect.New(reflect.TypeFor[T]())
+	texts("", p, func(at string, f reflect.Value) {
+		if at == path {
+			f.SetString(text)
+		}
+	})
+	return p.Elem().Interface().(T)
+}
+
+func TestEveryTextOfAMessageIsBounded(t *testing.T) {
+	w := newWorld(t, "message_limit", "524288")
+	all := paths(message.Content{})
+	if len(all) < 25 {
+		t.Fatalf("only %d texts were found: %s", len(all), all)
+	}
+	for _, path := range all {
+		for name, c := range map[string]struct {
+			text string
+			want im.Code
+		}{
+			"short": {"1", 200}, "longer than anything documented": {strings.Repeat("x", 5001), 414}, "with a NUL": {"a\x00b", 414},
+		} {
+			m := w.message("alice", "bob", 0)
+			m.Content = with[message.Content](path, c.text)
+			if err := w.try(m, false); im.CodeOf(err) != c.want {
+				t.Errorf("%s %s: %v, want %d", path, name, err, c.want)
+			}
+		}
+	}
+}
+
+func TestAMessageIsBoundedAsAWhole(t *testing.T) {
+	w := newWorld(t, "message_limit", "20000")
+	for _, c := range []struct {
+		name         string
+		body, attach int // characters of four bytes
+		want         im.Code
+	}{
+		{"each text by itself", 4900, 0, 200},
+		{"two legal texts together", 2600, 2600, 414},
+	} {
+		m := w.message("alice", "bob", 0)
+		m.Content.Body, m.Content.Attach = strings.Repeat("😀", c.body), strings.Repeat("😀", c.attach)
+		if err := w.try(m, true); im.CodeOf(err) != c.want {
+			t.Errorf("%s: %v, want %d", c.name, err, c.want)
+		}
+	}
+	full := w.message("alice", "bob", 0)
+	texts("", reflect.ValueOf(&full.Content), func(path string, f reflect.Value) {
+		switch { // as long as it may be
+		case path == "Body" || path == "Attach":
+			f.SetString(strings.Repeat("😀", 5000))
+		case path == "Ext":
+			f.SetString(strings.Repeat("😀", 1024))
+		case path == "PushPayload":
+			f.SetString(strings.Repeat("😀", 2048))
+		case path == "PushContent" || path == "ForceContent":
+			f.SetString(strings.Repeat("😀", 500))
+		}
+	})
+	w2 := newWorld(t)
+	if err := w2.try(full, false); err != nil {
+		t.Errorf("every documented limit at four bytes a character, with the default: %v", err)
+	}
+}
+
+func TestEveryTextOfARecallIsBounded(t *testing.T) {
+	w := newWorld(t)
+	server := map[string]bool{"From": true, "Operator": true, "Conv": true, "To": true, "IDClient": true, "FromNick": true} // taken from the message
+	for _, path := range paths(message.RecallNotice{}) {
+		if server[path] {
+			continue
+		}
+		for name, c := range map[string]struct {
+			text string
+			want im.Code
+		}{"short": {"1", 200}, "too long": {strings.Repeat("x", 5001), 414}, "with a NUL": {"a\x00b", 414}} {
+			m := w.send("alice", "bob", 0)
+			err := w.svc.Recall(t.Context(), message.Recall{App: w.app, Operator: "alice", Kind: message.RecallP2P, From: "alice", To: "bob", ID: m.ID,
+				Notice: with[message.RecallNotice](path, c.text)})
+			if im.CodeOf(err) != c.want {
+				t.Errorf("%s %s: %v, want %d", path, name, err, c.want)
+			}
+		}
+	}
+}
+
+func TestTheTextOfADeletionIsBounded(t *testing.T) {
+	w := newWorld(t)
+	m := w.send("alice", "bob", 0)
+	for _, c := range []struct {
+		name, ext string
+		want      im.Code
+	}{
+		{"legal, in characters", strings.Repeat("字", 1024), 200},
+		{"too long", strings.Repeat("x", 1025), 414},
+		{"with a NUL", "\x00", 414},
+	} {
+		_, err := w.svc.DeleteForSelf(t.Context(), w.app, "alice", "", []message.Deleted{{Scene: im.SceneP2P, ID: m.ID, Ext: c.ext}})
+		if im.CodeOf(err) != c.want {
+			t.Errorf("%s: %v, want %d", c.name, err, c.want)
+		}
+		_, err = w.svc.ClearHistory(t.Context(), w.app, "alice", "", im.SceneP2P, "bob", message.ClearMode{Ext: strings.Repeat(c.ext, 6)})
+		if im.CodeOf(err) != c.want && c.want != 200 {
+			t.Errorf("%s, of a cleared conversation: %v, want %d", c.name, err, c.want)
+		}
+	}
+}
