@@ -166,6 +166,8 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	chat := qchat.New(qchat.Config{Store: s.store, Accounts: s.accounts, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
 	circles := qchatgw.New(qchatgw.Config{Apps: s.apps, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Node: node, Files: s.files.service, Chat: chat})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
+	// Sockets that were let through at the handshake may open closer together.
+	upgrade := gateway.NewAddressLimit(2*cfg.Gateway.ConnectRate, 2*cfg.Gateway.ConnectBurst, clock)
 	many := cfg.Cluster != "" || cfg.Bus != ""
 	var missed func(context.Context, im.Event, int64, int64) ([]im.Event, error)
 	if many { // alone, a node publishes everything in order
@@ -174,7 +176,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.gateway = gateway.New(gateway.Config{Missed: missed, Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
 		ClientAddr: addr.of, MaxFrame: cfg.Gateway.MaxFrameBytes, LoginTimeout: cfg.Gateway.LoginTimeout,
 		PacketRate: cfg.Gateway.PacketRate, PacketBurst: cfg.Gateway.PacketBurst, MaxConnections: cfg.Gateway.MaxConnections,
-		SendQueue: cfg.Gateway.SendQueueBytes, AllowConnect: connect.Allow}, nim, circles, chatroomgw.New())
+		SendQueue: cfg.Gateway.SendQueueBytes, AllowConnect: connect.Allow, AllowUpgrade: upgrade.Allow}, nim, circles, chatroomgw.New())
 	s.cluster = presence.NewCluster(dir, s.bus, clock, many, func(d *presence.Device) {
 		s.gateway.Handle(im.Event{Kind: im.EventDeviceDown, App: d.App, To: d.Accid, Body: d.Encode()})
 		lost := *d

@@ -49,9 +49,13 @@ type Config struct {
 	LoginTimeout   time.Duration
 	PacketRate     float64 // packets per second and connection, 0 = no limit
 	PacketBurst    int
-	MaxConnections int // 0 = no limit
-	SendQueue      int // bytes
-	AllowConnect   func(netip.Addr) bool
+	MaxConnections int                   // 0 = no limit
+	SendQueue      int                   // bytes
+	AllowConnect   func(netip.Addr) bool // asked at the handshake
+	// AllowUpgrade is asked when the socket opens, which nothing ties to a
+	// handshake; it must let through whom AllowConnect did, because the SDK waits
+	// for ever for a refused upgrade.
+	AllowUpgrade func(netip.Addr) bool
 	// Missed reads the messages between two numbers of a conversation as events
 	// like ev; set where several nodes commit (see sequencer).
 	Missed func(ctx context.Context, ev im.Event, after, before int64) ([]im.Event, error)
@@ -209,6 +213,17 @@ func (g *Gateway) full() bool {
 	return len(g.sessions) >= g.cfg.MaxConnections
 }
 
+// insert adds a session where there is room for it.
+func (g *Gateway) insert(s *Session) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.cfg.MaxConnections > 0 && len(g.sessions) >= g.cfg.MaxConnections {
+		return false
+	}
+	g.sessions[s] = struct{}{}
+	return true
+}
+
 // upgrade turns the request into a session and returns: the session's reader
 // is a goroutine of its own, so that nothing of net/http stays behind.
 func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
@@ -217,6 +232,11 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	peer := g.cfg.ClientAddr(r)
+	if g.cfg.AllowUpgrade != nil && !g.cfg.AllowUpgrade(peer.Addr()) {
+		g.metrics.handshakes.WithLabelValues("too many sockets from this address").Inc()
+		http.Error(w, "busy", http.StatusServiceUnavailable)
+		return
+	}
 	conn, rw, _, err := ws.HTTPUpgrader{}.Upgrade(r, w)
 	if err != nil {
 		return // the upgrader has answered
@@ -230,9 +250,10 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	s := &Session{ID: newID(), gw: g, conn: c, Peer: peer, openedMs: now, beatMs: now}
 	s.out = writer{conn: c, limit: g.cfg.SendQueue, pool: g.buffers, flushSoon: s.flushSoon}
 	s.lastRead.Store(now)
-	g.mu.Lock()
-	g.sessions[s] = struct{}{}
-	g.mu.Unlock()
+	if !g.insert(s) {
+		_ = conn.Close() // others were faster; the client's next handshake is told so
+		return
+	}
 	g.metrics.connections.Inc()
 	s.PutFrame(connectFrame)
 	g.wg.Add(1)

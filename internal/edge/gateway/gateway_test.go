@@ -34,6 +34,7 @@ func TestHandshake(t *testing.T) {
 		{"full", "GET", "/socket.io/1/", func(c *Config) { c.MaxConnections = 1 }, func(b *bed) { b.dial() }, 503},
 		{"not yet full", "GET", "/socket.io/1/", func(c *Config) { c.MaxConnections = 2 }, func(b *bed) { b.dial() }, 200},
 		{"draining", "GET", "/socket.io/1/", nil, func(b *bed) { b.g.Drain() }, 503},
+		{"too many sockets of one address", "GET", "/socket.io/1/websocket/x", func(c *Config) { c.AllowUpgrade = func(netip.Addr) bool { return false } }, nil, 503},
 		{"upgrade while draining", "GET", "/socket.io/1/websocket/x", nil, func(b *bed) { b.g.Drain() }, 503},
 	} {
 		t.Run(c.name, func(t *testing.T) {
