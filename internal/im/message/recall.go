@@ -159,7 +159,8 @@ const (
 // Recall takes a message back: nobody finds it any more, and those who may have
 // it are told. A message that does not exist counts as recalled
 // (docs/protocol/nim-core.md section 5.7). Codes: 403 not the operator's
-// message, 414 malformed or refused message, 508 too old.
+// message, 414 malformed, refused by a black list or stopped by moderation,
+// 508 too old.
 func (s *Service) Recall(ctx context.Context, r Recall) error {
 	scene, ok := r.Kind.scene()
 	if !ok {
@@ -181,8 +182,13 @@ func (s *Service) Recall(ctx context.Context, r Recall) error {
 		}
 	}
 	m, err := s.findRecalled(ctx, r, conv)
-	if err != nil || m == nil {
+	switch {
+	case err != nil:
 		return err
+	case m == nil && !r.Silent && s.stopped.has(r.App.Key, conv, r.Operator, r.ID):
+		return im.Errorf(im.CodeBadParam, "the message was stopped by moderation and cannot be recalled")
+	case m == nil:
+		return nil
 	}
 	if err := s.mayRecall(ctx, r, m); err != nil {
 		return err

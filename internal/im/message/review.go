@@ -149,6 +149,7 @@ func (s *Service) moderate(ctx context.Context, r Send) (stop bool, err error) {
 	}
 	s.swallow(m)
 	m.spam = res.JSON
+	s.stopped.add(m)
 	if m.copied != nil && s.review.Copies != nil {
 		if err := s.review.Copies.PutCopies(ctx, []*eventcopy.Copy{m.Copy()}); err != nil {
 			return false, err

@@ -49,6 +49,47 @@ func (w *world) copies() (out []string) {
 	return out
 }
 
+// TestRecallOfStopped: what moderation has stopped cannot be recalled, and only
+// its sender is told that (docs/api/server-v1.md sections 4 and 10.4).
+func TestRecallOfStopped(t *testing.T) {
+	w := newWorld(t)
+	w.svc.SetReview(message.Review{Moderator: bad{}, IDs: w.store.IDs()})
+	send := func(body string) *message.Message {
+		t.Helper()
+		m := w.message("alice", "bob", 0)
+		m.Content.Body = body
+		if err := w.try(m, false); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	hit, flagged, fine := send("bad"), w.message("alice", "bob", 0), send("good")
+	flagged.ClientHit = true
+	if err := w.try(flagged, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name               string
+		operator, from, to string
+		id                 int64
+		silent             bool
+		want               im.Code
+	}{
+		{"the sender", "alice", "alice", "bob", hit.ID, false, im.CodeBadParam},
+		{"the receiver, who cannot know of it", "bob", "alice", "bob", hit.ID, false, im.CodeOK},
+		{"in another conversation", "alice", "alice", "eve", hit.ID, false, im.CodeOK},
+		{"deleted silently", "alice", "alice", "bob", hit.ID, true, im.CodeOK},
+		{"flagged by the client: it looks sent", "alice", "alice", "bob", flagged.ID, false, im.CodeOK},
+		{"what was delivered", "alice", "alice", "bob", fine.ID, false, im.CodeOK},
+		{"what does not exist", "alice", "alice", "bob", 12345, false, im.CodeOK},
+	} {
+		err := w.svc.Recall(t.Context(), message.Recall{App: w.app, Operator: c.operator, Kind: message.RecallP2P, From: c.from, To: c.to, ID: c.id, Silent: c.silent})
+		if err == nil && c.want != im.CodeOK || err != nil && im.CodeOf(err) != c.want {
+			t.Errorf("%s: %v, want %d", c.name, err, c.want)
+		}
+	}
+}
+
 func TestReview(t *testing.T) {
 	custom := func(enabled, content string) func(*message.Message) {
 		return func(m *message.Message) {

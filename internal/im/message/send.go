@@ -20,6 +20,7 @@ type Service struct {
 	acks     *Acks
 	rate     *sendRate
 	review   Review
+	stopped  stopped
 	teams    Teams // nil: there are none
 	gate     Gate  // nil: nobody may send into teams
 
