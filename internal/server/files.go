@@ -34,13 +34,13 @@ type files struct {
 }
 
 // openFiles opens the blob store and builds the file service on it.
-func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public string, registry *prometheus.Registry) error {
+func (s *Server) openFiles(ctx context.Context, keys *seal.Keyring, public string, registry *prometheus.Registry, ip func(*http.Request) string) error {
 	blobs, err := blobstore.Open(ctx, s.cfg.Blob, s.cfg.Path("files"))
 	if err != nil {
 		return err
 	}
 	var thumbs *thumb.Cache
-	serve := filegw.Config{Media: thumb.Studio{}, Log: s.log}
+	serve := filegw.Config{Media: thumb.Studio{}, Log: s.log, ClientIP: ip}
 	if s.cfg.FFmpeg != "off" {
 		if tool, err := film.Find(s.cfg.FFmpeg); err == nil {
 			serve.Films = tool

@@ -157,10 +157,10 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.signaling = signaling.New(signaling.Config{Store: s.store, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
 	devices := device.New(s.store, clock)
 	public := cfg.PublicAddr()
-	if err := s.openFiles(ctx, keys, public, registry); err != nil {
+	addr := clientAddr{cfg}
+	if err := s.openFiles(ctx, keys, public, registry, addr.ip); err != nil {
 		return err
 	}
-	addr := clientAddr{cfg}
 	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Teams: s.teams, Notices: s.notices, CustomNotices: s.customs, Directory: dir, Bus: s.bus,
 		Operations: hooks, Words: s.words, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service, RoundTrip: newRoundTrip(registry)})
 	chat := qchat.New(qchat.Config{Store: s.store, Accounts: s.accounts, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})

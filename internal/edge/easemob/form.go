@@ -36,28 +36,9 @@ const (
 // the file.
 type form struct {
 	parts  *multiform.Reader
-	meter  meter
+	meter  multiform.Meter
 	seen   int
 	fields map[string]string
-}
-
-// meter reads at most left bytes.
-type meter struct {
-	r    io.Reader
-	left int64
-}
-
-// Read implements io.Reader.
-func (m *meter) Read(p []byte) (int, error) {
-	if m.left <= 0 {
-		return 0, file.ErrTooLarge
-	}
-	if int64(len(p)) > m.left {
-		p = p[:m.left]
-	}
-	n, err := m.r.Read(p)
-	m.left -= int64(n)
-	return n, err
 }
 
 // form begins to read the request's body, in which a file of fileMax bytes may be.
@@ -70,7 +51,7 @@ func (c *call) form(fileMax int64) (*form, error) {
 		return nil, errTooLarge
 	}
 	c.read = true
-	f := &form{meter: meter{r: c.r.Body, left: besideFile}, fields: map[string]string{}}
+	f := &form{meter: multiform.Meter{R: c.r.Body, Left: besideFile, Err: file.ErrTooLarge}, fields: map[string]string{}}
 	f.parts = multiform.NewReader(&f.meter, params["boundary"])
 	return f, nil
 }
@@ -108,12 +89,12 @@ func (f *form) next(name string) (*multipart.Part, error) {
 // source is the content of a part. Behind it, what else is in the form is bounded
 // anew.
 func (f *form) source(p *multipart.Part, fileMax int64) file.Source {
-	f.meter.left += fileMax + 1
+	f.meter.Left += fileMax + 1
 	return file.Source{Body: p, Size: -1, Type: p.Header.Get("Content-Type")}
 }
 
 func (f *form) rest() error {
-	f.meter.left = besideFile
+	f.meter.Left = besideFile
 	_, err := f.next("")
 	return err
 }

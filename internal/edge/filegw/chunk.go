@@ -14,11 +14,7 @@ import (
 )
 
 // chunk is one request of the chunk protocol (docs/protocol/storage.md section 5.1).
-func (h *Handler) chunk(ctx context.Context, w http.ResponseWriter, r *http.Request, object string) error {
-	p, err := h.policy(r, object)
-	if err != nil {
-		return err
-	}
+func (h *Handler) chunk(ctx context.Context, w http.ResponseWriter, r *http.Request, p *file.Policy) error {
 	c, err := parseChunk(r.URL.Query())
 	if err != nil {
 		return err

@@ -48,7 +48,9 @@ type Config struct {
 	Films file.Films // nil = there are no frames of films
 	Cache Cache      // of thumbnails; nil = none
 	Spool *spool.Dir // of files whose token comes behind them; nil = the system's directory
-	Log   *slog.Logger
+	// ClientIP says where a request comes from; nil = the connection's peer.
+	ClientIP func(*http.Request) string
+	Log      *slog.Logger
 }
 
 // Handler serves /nos/ and objects at the root. It is safe for concurrent use.
@@ -58,11 +60,15 @@ type Handler struct {
 	films   file.Films
 	log     *slog.Logger
 	uploads chan struct{} // capacity maxUploads
-	spools  chan struct{} // capacity maxSpools
+	guests  *crowd        // forms whose token has not come
+	spools  *crowd        // files that came before their token
 	renders chan struct{} // capacity maxRenders
 	spool   *spool.Dir
 	cache   Cache
 	failed  failures
+
+	clientIP func(*http.Request) string
+	formWait time.Duration
 
 	life   context.Context // ends when transfers shall
 	finish context.CancelFunc
@@ -77,8 +83,11 @@ func New(c Config) *Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{files: c.Files, media: c.Media, films: c.Films, log: c.Log, uploads: make(chan struct{}, maxUploads), spools: make(chan struct{}, maxSpools),
+	h := &Handler{files: c.Files, media: c.Media, films: c.Films, log: c.Log, uploads: make(chan struct{}, maxUploads), guests: newCrowd(maxGuests, maxGuestsEach), spools: newCrowd(maxSpools, maxSpoolsEach), clientIP: c.ClientIP, formWait: formWait,
 		renders: make(chan struct{}, maxRenders), cache: c.Cache, spool: c.Spool, failed: failures{until: map[string]time.Time{}}}
+	if h.clientIP == nil {
+		h.clientIP = peerIP
+	}
 	if h.spool == nil {
 		h.spool = &spool.Dir{}
 	}
@@ -129,16 +138,20 @@ func (h *Handler) begin(w http.ResponseWriter) (end func()) {
 var ErrClosing = im.Errorf(im.CodeBusy, "the server is going away")
 
 // Transfer runs a request of another façade that uploads, under the bounds of
-// this one, and ends it when the process ends. A refused body is read to a
-// bound, so that the client reads the answer.
-func (h *Handler) Transfer(w http.ResponseWriter, r *http.Request, fn func(context.Context, *http.Request) error) error {
+// this one, and ends it when the process ends. allow is asked first: who may not
+// upload takes nobody's place. A refused body is read to a bound, so that the
+// client reads the answer.
+func (h *Handler) Transfer(w http.ResponseWriter, r *http.Request, allow func() error, fn func(context.Context, *http.Request) error) error {
 	end := h.begin(w)
 	if end == nil {
 		w.Header().Set("Connection", "close")
 		return ErrClosing
 	}
 	defer end()
-	err := h.upload(w, r, func(ctx context.Context, _ http.ResponseWriter, r *http.Request) error { return fn(ctx, r) })
+	err := allow()
+	if err == nil {
+		err = h.upload(w, r, func(ctx context.Context, _ http.ResponseWriter, r *http.Request) error { return fn(ctx, r) })
+	}
 	if err != nil {
 		h.Drain(w, r)
 	}
@@ -159,6 +172,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	end := h.begin(w)
 	if end == nil {
 		w.Header().Set("Connection", "close")
+		w.Header().Set("Retry-After", "1")
 		writeError(w, http.StatusServiceUnavailable, "the server is going away")
 		return
 	}
@@ -179,11 +193,13 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request) error {
 	case bucket != file.Bucket:
 		return file.ErrUnknown
 	case r.Method == http.MethodPost && object == "":
-		return h.upload(w, r, h.form)
+		return h.form(w, r)
 	case r.Method == http.MethodPost:
-		return h.upload(w, r, func(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-			return h.chunk(ctx, w, r, object)
-		})
+		p, err := h.policy(r, object)
+		if err != nil {
+			return err
+		}
+		return h.upload(w, r, func(ctx context.Context, w http.ResponseWriter, r *http.Request) error { return h.chunk(ctx, w, r, p) })
 	case r.Method == http.MethodGet && q.Has("uploadContext"):
 		return h.resume(w, r, object)
 	case r.Method == http.MethodGet, r.Method == http.MethodHead:
@@ -194,18 +210,31 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// upload bounds how many run, and how slowly.
-func (h *Handler) upload(w http.ResponseWriter, r *http.Request, fn func(context.Context, http.ResponseWriter, *http.Request) error) error {
+// slot takes a place among the uploads and returns what gives it back.
+func (h *Handler) slot() (leave func(), err error) {
 	select {
 	case h.uploads <- struct{}{}:
-		defer func() { <-h.uploads }()
+		return func() { <-h.uploads }, nil
 	default:
-		return ErrUploads
+		return nil, ErrUploads
 	}
+}
+
+// upload bounds how many run, and how slowly.
+func (h *Handler) upload(w http.ResponseWriter, r *http.Request, fn func(context.Context, http.ResponseWriter, *http.Request) error) error {
+	leave, err := h.slot()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(r.Context(), uploadTime)
 	defer cancel()
-	r.Body = &patient{ReadCloser: r.Body, control: http.NewResponseController(w), until: time.Now().Add(uploadTime), life: h.life}
+	r.Body = h.patient(w, r, uploadTime)
 	return fn(ctx, w, r)
+}
+
+func (h *Handler) patient(w http.ResponseWriter, r *http.Request, most time.Duration) *patient {
+	return &patient{ReadCloser: r.Body, control: http.NewResponseController(w), until: time.Now().Add(most), life: h.life}
 }
 
 // patient is a body whose sender may pause for stall at most.
@@ -233,7 +262,7 @@ func (p *patient) Read(b []byte) (int, error) {
 // (docs/protocol/storage.md section 12). Errors need it too.
 func cors(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Content-Disposition, ETag")
+	h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Content-Disposition, ETag, Retry-After")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 }
@@ -262,6 +291,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if r.Method == http.MethodGet && r.URL.Query().Has("uploadContext") && status >= 500 {
 		status = http.StatusNotFound // a 5xx here makes every SDK repeat at once, for ever
+	}
+	if status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", "1")
 	}
 	writeError(w, status, im.PublicText(err))
 }

@@ -7,7 +7,9 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/netip"
 	"os"
+	"time"
 
 	"hongyan/internal/edge/multiform"
 	"hongyan/internal/edge/spool"
@@ -20,21 +22,24 @@ const (
 	maxField = 8 << 10
 	// maxParts bounds the parts of a form.
 	maxParts = 20
-	// maxSpool bounds a file that comes before its token, in bytes, and maxSpools
-	// how many may lie on the disk so: nobody has vouched for them yet.
-	maxSpool  = 32 << 20
-	maxSpools = 8
 )
 
 // form is the upload of mini-app and uni-app builds
 // (docs/protocol/storage.md section 6).
-func (h *Handler) form(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) form(w http.ResponseWriter, r *http.Request) error {
 	kind, args, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "multipart/form-data" || args["boundary"] == "" {
 		return im.Errorf(im.CodeBadParam, "multipart/form-data is needed")
 	}
-	f := &formUpload{h: h, token: r.Header.Get("x-nos-token"), parts: multiform.NewReader(r.Body, args["boundary"])}
+	ctx, cancel := context.WithTimeout(r.Context(), uploadTime)
+	defer cancel()
+	f := &formUpload{h: h, from: h.address(r), body: h.patient(w, r, uploadTime), token: r.Header.Get("x-nos-token")}
+	f.meter = multiform.Meter{R: f.body, Left: guestBytes, Err: file.ErrTooLarge}
+	f.parts = multiform.NewReader(&f.meter, args["boundary"])
 	defer f.drop()
+	if err := f.begin(); err != nil {
+		return err
+	}
 	if err := f.rest(ctx); err != nil {
 		return err
 	}
@@ -64,16 +69,56 @@ func brokenForm(err error) error {
 // formUpload is a form that is being read. Fields come in any order.
 type formUpload struct {
 	h      *Handler
+	from   netip.Addr
+	body   *patient
+	meter  multiform.Meter
 	parts  *multiform.Reader
-	seen   int // parts
+	seen   int    // parts
+	guest  func() // what counts it out of those whose token is not known; nil = it is
+	slot   func() // what gives back its place among the uploads; nil = none
 	token  string
 	object string
 	file   bool // its part has come
 	policy *file.Policy
 	stored *file.File
 
-	spool *spool.File // the file, when it came before the token
-	kind  string
+	spool   *spool.File // the file, when it came before the token
+	unspool func()      // counts it out
+	kind    string
+}
+
+// begin admits a form: as an upload when its token is in the header, else as a
+// guest until the token has come.
+func (f *formUpload) begin() error {
+	f.body.until = time.Now().Add(f.h.formWait)
+	if f.token != "" {
+		p, err := f.h.files.Verify(f.token)
+		if err != nil {
+			return err
+		}
+		return f.admit(p)
+	}
+	var ok bool
+	if f.guest, ok = f.h.guests.enter(f.from); !ok {
+		return ErrUploads
+	}
+	return nil
+}
+
+// admit makes an upload of a form whose token is known.
+func (f *formUpload) admit(p *file.Policy) (err error) {
+	f.policy = p
+	if f.slot != nil {
+		return nil
+	}
+	if f.slot, err = f.h.slot(); err != nil {
+		return err
+	}
+	if f.guest != nil {
+		f.guest()
+	}
+	f.meter.Left += besideFile - guestBytes
+	return nil
 }
 
 // rest reads what is left of the form.
@@ -110,6 +155,7 @@ func (r *toTheEnd) Read(p []byte) (int, error) {
 	if err != io.EOF { //nolint:errorlint // a wrapped one is no end
 		return n, err
 	}
+	r.f.meter.Left = besideFile
 	if err := r.f.rest(r.ctx); err != nil {
 		return n, err
 	}
@@ -152,6 +198,7 @@ func (f *formUpload) part(ctx context.Context, p *multipart.Part) error {
 	if f.token == "" {
 		return f.keep(p, kind)
 	}
+	f.body.until = time.Now().Add(uploadTime)
 	return f.store(ctx, file.Source{Body: &toTheEnd{f: f, ctx: ctx, part: p}, Size: -1, Type: kind})
 }
 
@@ -164,7 +211,12 @@ func (f *formUpload) store(ctx context.Context, src file.Source) error {
 	if err := f.named(p); err != nil {
 		return err
 	}
-	f.policy = p
+	if err := f.admit(p); err != nil {
+		return err
+	}
+	if f.spool == nil {
+		f.meter.Left += p.MaxSize + 1
+	}
 	f.stored, err = f.h.files.PutWhole(ctx, p, src)
 	return err
 }
@@ -179,27 +231,33 @@ func (f *formUpload) named(p *file.Policy) error {
 
 // keep puts a file that came before its token aside.
 func (f *formUpload) keep(p *multipart.Part, kind string) error {
-	select {
-	case f.h.spools <- struct{}{}:
-	default:
-		return im.Errorf(im.CodeTooFrequent, "too many uploads at a time")
+	var ok bool
+	if f.unspool, ok = f.h.spools.enter(f.from); !ok {
+		return ErrUploads
 	}
 	tmp, err := f.h.spool.New(maxSpool)
 	if err != nil {
-		<-f.h.spools
 		return err
 	}
 	f.spool, f.kind = tmp, kind
+	f.body.until = time.Now().Add(spoolTime)
+	f.meter.Left += maxSpool + 1
 	if _, err := io.Copy(tmp, p); err != nil {
 		return brokenForm(err)
 	}
+	f.meter.Left = guestBytes
 	return tmp.Rewind()
 }
 
+// drop gives back what the form holds.
 func (f *formUpload) drop() {
 	if f.spool != nil {
 		f.spool.Close()
-		<-f.h.spools
+	}
+	for _, leave := range []func(){f.unspool, f.guest, f.slot} {
+		if leave != nil {
+			leave()
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ func (h *Handler) Upload(w http.ResponseWriter, r *http.Request, fn func(context
 // Patient is a request's body whose sender may not pause for long, nor take
 // longer than most in all.
 func (h *Handler) Patient(w http.ResponseWriter, r *http.Request, most time.Duration) io.ReadCloser {
-	return &patient{ReadCloser: r.Body, control: http.NewResponseController(w), until: time.Now().Add(most), life: h.life}
+	return h.patient(w, r, most)
 }
 
 // Content gives a content, or the part of it that was asked for, to a client that

@@ -50,3 +50,24 @@ type cut struct{}
 
 // Read implements io.Reader.
 func (cut) Read([]byte) (int, error) { return 0, ErrCut }
+
+// Meter reads at most Left bytes, then fails with Err: what a form has beside its
+// file is kept in memory.
+type Meter struct {
+	R    io.Reader
+	Left int64
+	Err  error
+}
+
+// Read implements io.Reader.
+func (m *Meter) Read(p []byte) (int, error) {
+	if m.Left <= 0 {
+		return 0, m.Err
+	}
+	if int64(len(p)) > m.Left {
+		p = p[:m.Left]
+	}
+	n, err := m.R.Read(p)
+	m.Left -= int64(n)
+	return n, err
+}

@@ -30,9 +30,10 @@ import (
 // maxXML bounds the list of parts, in bytes: 10,000 of them take 1 MiB.
 const maxXML = 2 << 20
 
-// Transfers runs uploads under the bounds that all façades share.
+// Transfers runs uploads under the bounds that all façades share, when allow has
+// no objection.
 type Transfers interface {
-	Transfer(w http.ResponseWriter, r *http.Request, fn func(context.Context, *http.Request) error) error
+	Transfer(w http.ResponseWriter, r *http.Request, allow func() error, fn func(context.Context, *http.Request) error) error
 }
 
 // Config is what a Handler needs.
@@ -72,7 +73,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		preflight(w, r)
 		return
 	}
-	if err := h.transfers.Transfer(w, r, func(ctx context.Context, r *http.Request) error { return h.serve(ctx, w, r) }); err != nil {
+	var p *file.Policy
+	signed := func() error {
+		var e *apiError
+		if p, e = h.authenticate(r); e != nil {
+			return e
+		}
+		return nil
+	}
+	if err := h.transfers.Transfer(w, r, signed, func(ctx context.Context, r *http.Request) error { return h.serve(ctx, w, r, p) }); err != nil {
 		e := apiErrorOf(err)
 		if e.status == http.StatusInternalServerError && r.Context().Err() == nil {
 			h.log.Error("S3 request failed", "method", r.Method, "path", r.URL.Path, "request", id, "err", err)
@@ -103,11 +112,7 @@ type request struct {
 	query  url.Values
 }
 
-func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	p, e := h.authenticate(r)
-	if e != nil {
-		return e
-	}
+func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, p *file.Policy) error {
 	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	q := &request{h: h, w: w, r: r, policy: p, query: r.URL.Query()}
 	if key == "" {
