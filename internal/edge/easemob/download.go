@@ -98,13 +98,11 @@ func (c *call) content(f *file.File) error {
 		if err != nil {
 			return errNoFile // no film, or there is nothing that can look into it
 		}
-		c.picture(w, f, fmt.Sprintf("vframe-%dx%d", shape.Width, shape.Height), t)
-		return nil
+		return c.picture(w, f, fmt.Sprintf("vframe-%dx%d", shape.Width, shape.Height), t)
 	}
 	if shape, ok := c.shape(f); ok {
 		if t, err := c.h.Transfers.Thumbnail(c.ctx, f, shape); err == nil && t.Len() < f.Size {
-			c.picture(w, f, fmt.Sprintf("%dx%d%c", shape.Width, shape.Height, shape.Fit), t)
-			return nil
+			return c.picture(w, f, fmt.Sprintf("%dx%d%c", shape.Width, shape.Height, shape.Fit), t)
 		}
 	}
 	hd.Set("Content-Type", c.contentType(f.Type))
@@ -112,17 +110,16 @@ func (c *call) content(f *file.File) error {
 	hd.Set("ETag", `"`+f.MD5+`"`)
 	body := c.h.Files.Open(c.ctx, f)
 	defer body.Close()
-	c.h.Transfers.Content(w, c.r, time.UnixMilli(f.CreatedMs), body)
-	return nil
+	return c.h.Transfers.Content(w, c.r, time.UnixMilli(f.CreatedMs), body)
 }
 
 // picture gives what was made of a file; asked tells it from others of the file.
-func (c *call) picture(w http.ResponseWriter, f *file.File, asked string, t filegw.Thumb) {
+func (c *call) picture(w http.ResponseWriter, f *file.File, asked string, t filegw.Thumb) error {
 	hd := w.Header()
 	hd.Set("Content-Type", c.contentType(t.Type()))
 	hd.Set("Content-Disposition", "inline")
 	hd.Set("ETag", fmt.Sprintf(`"%s-%s"`, f.MD5, asked))
-	c.h.Transfers.Content(w, c.r, time.UnixMilli(f.CreatedMs), t.Reader())
+	return c.h.Transfers.Content(w, c.r, time.UnixMilli(f.CreatedMs), t.Reader())
 }
 
 // box is where a thumbnail of the file goes.

@@ -70,7 +70,7 @@ func refusalOf(err error) (r refusal, internal bool) {
 		say refusal
 	}{
 		{file.ErrTooLarge, errTooLarge}, {file.ErrQuota, errFull}, {file.ErrFull, errFull}, {file.ErrExpired, errGone},
-		{file.ErrUnknown, errNoFile}, {file.ErrSession, errNoFile.because("upload may not exists")},
+		{file.ErrUnknown, errNoFile}, {file.ErrNoBlob, errNoFile}, {file.ErrSession, errNoFile.because("upload may not exists")},
 		{file.ErrBroken, errArgument.because("the upload broke off")}, {file.ErrToken, errBadToken},
 		{filegw.ErrUploads, errBusy},
 		{access.ErrNone, errNoToken}, {access.ErrForeign, errCorrupt}, {access.ErrCorrupt, errCorrupt},

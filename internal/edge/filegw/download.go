@@ -58,8 +58,7 @@ func (h *Handler) content(ctx context.Context, w http.ResponseWriter, r *http.Re
 	hd.Set("ETag", `"`+f.MD5+`"`)
 	body := h.files.Open(ctx, f)
 	defer body.Close()
-	h.Content(w, r, time.UnixMilli(f.CreatedMs), body)
-	return nil
+	return h.Content(w, r, time.UnixMilli(f.CreatedMs), body)
 }
 
 // unhurried lets a client pause for stall at most while it takes a file.
@@ -67,6 +66,18 @@ type unhurried struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	life    context.Context // of the handler
+	ready   func() error    // says whether there is something to give; nil = there is
+	failed  error           // of ready: nothing goes out then
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (u *unhurried) WriteHeader(status int) {
+	if u.ready != nil && (status == http.StatusOK || status == http.StatusPartialContent) {
+		u.failed = u.ready()
+	}
+	if u.failed == nil {
+		u.ResponseWriter.WriteHeader(status)
+	}
 }
 
 // Write implements io.Writer.
@@ -78,6 +89,9 @@ func (u *unhurried) Write(b []byte) (int, error) {
 }
 
 func (u *unhurried) patience() error {
+	if u.failed != nil {
+		return u.failed
+	}
 	if u.life.Err() != nil {
 		return http.ErrServerClosed
 	}

@@ -292,7 +292,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Method == http.MethodGet && r.URL.Query().Has("uploadContext") && status >= 500 {
 		status = http.StatusNotFound // a 5xx here makes every SDK repeat at once, for ever
 	}
-	if status == http.StatusTooManyRequests {
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}
 	writeError(w, status, im.PublicText(err))
@@ -329,6 +329,8 @@ func statusOf(err error) int {
 		return http.StatusRequestTimeout
 	case im.CodeTooFrequent:
 		return http.StatusTooManyRequests
+	case im.CodeBusy:
+		return http.StatusServiceUnavailable
 	case im.CodeRepeated:
 		return http.StatusConflict
 	case im.CodeUnavailable:

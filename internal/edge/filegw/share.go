@@ -3,6 +3,7 @@ package filegw
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,10 +36,38 @@ func (h *Handler) Patient(w http.ResponseWriter, r *http.Request, most time.Dura
 	return h.patient(w, r, most)
 }
 
+// ErrAway says that the content of a file cannot be had now.
+var ErrAway = im.Errorf(im.CodeBusy, "the file cannot be read now, please try again")
+
 // Content gives a content, or the part of it that was asked for, to a client that
-// may not pause for long. Its headers are set.
-func (h *Handler) Content(w http.ResponseWriter, r *http.Request, modified time.Time, content io.ReadSeeker) {
-	http.ServeContent(&unhurried{ResponseWriter: w, control: http.NewResponseController(w), life: h.life}, r, "", modified, content)
+// may not pause for long. Its headers are set. One that cannot be read is an
+// error, file.ErrNoBlob or ErrAway, before anything is out, and its headers are
+// taken back.
+func (h *Handler) Content(w http.ResponseWriter, r *http.Request, modified time.Time, content io.ReadSeeker) error {
+	out := &unhurried{ResponseWriter: w, control: http.NewResponseController(w), life: h.life}
+	if body, ok := content.(*file.Reader); ok {
+		if strings.Contains(r.Header.Get("Range"), ",") {
+			out.failed = body.Ready() // several ranges are read by a goroutine of their own
+		} else {
+			out.ready = body.Ready
+		}
+	}
+	if out.failed == nil {
+		http.ServeContent(out, r, "", modified, content)
+	}
+	if out.failed == nil {
+		return nil
+	}
+	for _, k := range []string{"Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Length", "Content-Range", "Content-Type", "ETag", "Last-Modified"} {
+		w.Header().Del(k)
+	}
+	if r.Context().Err() == nil {
+		h.log.Error("a file cannot be read", "path", r.URL.Path, "err", out.failed)
+	}
+	if errors.Is(out.failed, file.ErrNoBlob) {
+		return file.ErrNoBlob
+	}
+	return ErrAway
 }
 
 // Thumb is a smaller picture, or a picture of a film.

@@ -22,6 +22,15 @@ func (s *Service) Open(ctx context.Context, f *File) *Reader {
 	return &Reader{ctx: ctx, blobs: s.blobs, file: f}
 }
 
+// Ready opens what the next byte is in, so that a content that is not there, or
+// cannot be had now, is told before anything of it has been promised.
+func (r *Reader) Ready() error {
+	if r.open != nil || r.at >= r.file.Size {
+		return nil
+	}
+	return r.openPart()
+}
+
 // Read implements io.Reader.
 func (r *Reader) Read(p []byte) (int, error) {
 	for {
