@@ -38,8 +38,12 @@ func newAcks(store Store) *Acks {
 }
 
 func (a *Acks) add(app, accid string, conv im.ConvKey, seq int64) {
+	a.addAll(app, accid, conv, SeqSet{{seq, seq}})
+}
+
+func (a *Acks) addAll(app, accid string, conv im.ConvKey, s SeqSet) {
 	a.mu.Lock()
-	a.merge(ackAccount{app, accid}, conv, SeqSet{{seq, seq}})
+	a.merge(ackAccount{app, accid}, conv, s)
 	n := a.count
 	a.mu.Unlock()
 	if n >= maxPendingMarks {

@@ -449,8 +449,10 @@ func TestSyncLimits(t *testing.T) {
 	later()
 	w.send("alice", "alice", 0) // 10
 	later()
-	if got := ids(w.sync("alice").Offline); got != "4 5 7 8 9" {
-		t.Errorf("the newest three of each and five in all: %s", got)
+	for _, login := range []string{"first", "second, nothing acknowledged"} {
+		if got := ids(w.sync("alice").Offline); got != "4 5 7 8 9" {
+			t.Errorf("%s login: the newest three of each and five in all: %s", login, got)
+		}
 	}
 	for range 6 {
 		w.send("alice", "bob", 0) // 11 to 16
@@ -469,6 +471,10 @@ func TestSyncLimits(t *testing.T) {
 	only := w.sync("alice", func(r *message.SyncRequest) { r.Roaming = false })
 	if len(only.Roaming) != 0 || len(only.Offline) == 0 {
 		t.Errorf("asked for the queue alone: %+v", only)
+	}
+	w.acknowledge("alice", only.Offline...)
+	if got := w.sync("alice").Offline; len(got) != 0 {
+		t.Errorf("what is beyond the limits comes at a later login: %s", ids(got))
 	}
 	if none := w.sync("alice", func(r *message.SyncRequest) { r.Offline, r.Roaming = false, false }); len(none.Offline)+len(none.Roaming) != 0 {
 		t.Errorf("asked for nothing: %+v", none)

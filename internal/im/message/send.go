@@ -169,7 +169,7 @@ func (s *Service) committed(batch []*Message) {
 			continue
 		}
 		s.acks.add(m.App, m.From, m.Conv, m.Seq)
-		if m.Scene == im.SceneP2P && m.To != m.From && !m.VisibleTo(m.To) {
+		if m.To != m.From && (!m.VisibleTo(m.To) || m.Flags.Has(NoOffline)) {
 			s.acks.add(m.App, m.To, m.Conv, m.Seq) // nothing to wait for
 		}
 		body := Encode(m)

@@ -30,6 +30,25 @@ func (s SeqSet) Prefix() int64 {
 	return 0
 }
 
+// Missing returns the largest number up to n that is not in s.
+func (s SeqSet) Missing(n int64) int64 {
+	i := sort.Search(len(s), func(i int) bool { return s[i].Last >= n })
+	if i < len(s) && s[i].First <= n {
+		return s[i].First - 1
+	}
+	return n
+}
+
+// Includes says whether all of t is in s.
+func (s SeqSet) Includes(t SeqSet) bool {
+	for _, r := range t {
+		if s.Missing(r.Last) >= r.First {
+			return false
+		}
+	}
+	return true
+}
+
 // Add returns s with first..last added. s may be changed.
 func (s SeqSet) Add(first, last int64) SeqSet {
 	if last < first {

@@ -50,8 +50,8 @@ func (s *Service) Sync(ctx context.Context, r SyncRequest) (*SyncResult, error) 
 	}
 	set := &r.App.Settings
 	now := s.clock.NowMs()
-	offlineFrom := now - set.OfflineDays*dayMs
-	roamFrom := max(now-set.RoamingDays*dayMs, r.SinceMs+1)
+	run := &syncRun{s: s, r: r, offlineFrom: now - set.OfflineDays*dayMs, roamFrom: max(now-set.RoamingDays*dayMs, r.SinceMs+1),
+		spare: maxSpareReads, settled: map[im.ConvKey]SeqSet{}, out: out}
 	convs, err := s.store.Conversations(ctx, r.App.Key, r.Accid, maxSyncConversations)
 	if err != nil {
 		return nil, err
@@ -63,15 +63,15 @@ func (s *Service) Sync(ctx context.Context, r SyncRequest) (*SyncResult, error) 
 	convs = withSpans(convs, teams)
 	roamed := 0
 	for _, c := range convs {
-		offline := r.Offline && c.Delivered.Prefix() < c.LastSeq && c.LastTime >= offlineFrom
-		roam := r.Roaming && roamed < int(set.RoamingSessions) && c.LastTime >= roamFrom
+		offline := r.Offline && c.Delivered.Prefix() < c.LastSeq && c.LastTime >= run.offlineFrom
+		roam := r.Roaming && roamed < int(set.RoamingSessions) && c.LastTime >= run.roamFrom
 		if roam {
 			roamed++
 		}
 		if !offline && !roam {
 			continue
 		}
-		if err := s.syncConversation(ctx, r, c, offline, roam, offlineFrom, roamFrom, out); err != nil {
+		if err := run.conversation(ctx, c, offline, roam); err != nil {
 			return nil, err
 		}
 	}
@@ -79,51 +79,64 @@ func (s *Service) Sync(ctx context.Context, r SyncRequest) (*SyncResult, error) 
 		a, b := out.Offline[i], out.Offline[j]
 		return a.Time < b.Time || a.Time == b.Time && a.ID < b.ID
 	})
-	out.Offline = newestP2P(out.Offline, int(set.OfflineMax))
-	return out, s.syncSuperTeams(ctx, r, teams, out)
+	var tooMany []*Message
+	out.Offline, tooMany = newestP2P(out.Offline, int(set.OfflineMax))
+	run.settle(convs, tooMany)
+	return out, run.superTeams(ctx, teams)
 }
 
 // maxSyncConversations bounds one account's sync; a queue that waits in an
 // older conversation than this is read when the conversation is opened.
 const maxSyncConversations = 2000
 
-func (s *Service) syncConversation(ctx context.Context, r SyncRequest, c ConvState, offline, roam bool, offlineFrom, roamFrom int64, out *SyncResult) error {
-	set := &r.App.Settings
+// syncRun is one sync under way.
+type syncRun struct {
+	s                     *Service
+	r                     SyncRequest
+	offlineFrom, roamFrom int64                 // ms
+	spare                 int                   // further reads that are left (maxSpareReads)
+	settled               map[im.ConvKey]SeqSet // what does not wait any longer (settle.go)
+	out                   *SyncResult
+}
+
+func (run *syncRun) conversation(ctx context.Context, c ConvState, offline, roam bool) error {
+	set, accid := &run.r.App.Settings, run.r.Accid
 	var queue, roaming []*Message
-	q := PageQuery{Viewer: r.Accid, Login: true, Limit: 100}
+	var kept []int64    // numbers that stay undelivered, newest first: handed out now, or on their way live
+	settled := int64(1) // from this number on everything was looked at, or need not be
+	q := PageQuery{Viewer: accid, Login: true, Limit: syncPage}
 	more := false
-	from := int64(0)
 	switch {
 	case offline && roam:
-		from = min(offlineFrom, roamFrom)
+		q.FromTime = min(run.offlineFrom, run.roamFrom)
 	case offline:
-		from = offlineFrom
+		q.FromTime = run.offlineFrom
 	default:
-		from = roamFrom
+		q.FromTime = run.roamFrom
 	}
-	q.FromTime = from
 	if c.Span != nil {
 		c.Span.bound(&q)
 	}
-	for {
-		page, err := s.store.Page(ctx, r.App.Key, c.Conv, q)
+	for reads := 1; ; reads++ {
+		page, err := run.s.store.Page(ctx, run.r.App.Key, c.Conv, q)
 		if err != nil {
 			return err
 		}
 		for _, m := range page {
-			if m.ID > r.Watermark && im.IDNode(m.ID) == r.Node {
+			if m.ID > run.r.Watermark && im.IDNode(m.ID) == run.r.Node {
+				kept = append(kept, m.Seq)
 				continue // on its way live
 			}
 			if c.Span != nil && !c.Span.Contains(m.Seq) {
 				continue // sent while it was no member
 			}
-			waiting := m.From != r.Accid && !m.Flags.Has(NoOffline) && !c.Delivered.Contains(m.Seq) && m.Time >= offlineFrom
+			waiting := m.From != accid && !m.Flags.Has(NoOffline) && !c.Delivered.Contains(m.Seq) && m.Time >= run.offlineFrom
 			switch {
-			case waiting && r.Offline:
+			case waiting && run.r.Offline:
 				if offline && len(queue) < int(set.OfflinePerSession) {
-					queue = append(queue, m)
+					queue, kept = append(queue, m), append(kept, m.Seq)
 				}
-			case roam && m.Time >= roamFrom && roams(m, r.Accid):
+			case roam && m.Time >= run.roamFrom && roams(m, accid):
 				if len(roaming) < int(set.RoamingPerSession) {
 					roaming = append(roaming, m)
 				} else {
@@ -135,19 +148,37 @@ func (s *Service) syncConversation(ctx context.Context, r SyncRequest, c ConvSta
 			break
 		}
 		last := page[len(page)-1]
-		queueDone := !offline || len(queue) >= int(set.OfflinePerSession) || last.Seq <= c.Delivered.Prefix()+1 || last.Time <= offlineFrom
-		roamDone := !roam || more || last.Time <= roamFrom
+		queueDone := !offline || len(queue) >= int(set.OfflinePerSession) || last.Seq <= c.Delivered.Prefix()+1 || last.Time <= run.offlineFrom
+		roamDone := !roam || more || last.Time <= run.roamFrom || reads >= maxRoamReads
 		if queueDone && roamDone {
 			break
 		}
-		q.MaxSeq = last.Seq
+		if reads >= usualReads {
+			if run.spare == 0 {
+				if !queueDone {
+					settled = last.Seq
+				}
+				break
+			}
+			run.spare--
+		}
+		// A time is unique in its conversation, and the key of messages.
+		q.ToTime = last.Time - 1
+		if roamDone {
+			if q.ToTime, err = run.skip(ctx, c, last); err != nil {
+				return err
+			}
+		}
 	}
-	out.Offline = append(out.Offline, queue...)
+	run.out.Offline = append(run.out.Offline, queue...)
 	if len(roaming) > 0 {
-		out.Roaming = append(out.Roaming, roaming)
+		run.out.Roaming = append(run.out.Roaming, roaming)
 	}
 	if more {
-		out.More = append(out.More, c.Conv)
+		run.out.More = append(run.out.More, c.Conv)
+	}
+	if offline {
+		run.settled[c.Conv] = allBut(settled, c.LastSeq, kept)
 	}
 	return nil
 }

@@ -45,7 +45,8 @@ func (s *Span) bound(q *PageQuery) {
 
 // newestP2P keeps the newest most of the p2p messages and everything of teams,
 // which are bounded per conversation only (docs/protocol/nim-core.md section 4.4).
-func newestP2P(msgs []*Message, most int) []*Message {
+// What is left out is returned as well.
+func newestP2P(msgs []*Message, most int) (kept, left []*Message) {
 	n := 0
 	for _, m := range msgs {
 		if m.Scene == im.SceneP2P {
@@ -53,49 +54,47 @@ func newestP2P(msgs []*Message, most int) []*Message {
 		}
 	}
 	if n <= most {
-		return msgs
+		return msgs, nil
 	}
-	out := msgs[:0]
+	kept = msgs[:0]
 	for _, m := range msgs {
-		if m.Scene == im.SceneP2P {
-			if n > most {
-				n--
-				continue
-			}
+		if m.Scene == im.SceneP2P && n > most {
+			n--
+			left = append(left, m)
+			continue
 		}
-		out = append(out, m)
+		kept = append(kept, m)
 	}
-	return out
+	return kept, left
 }
 
-// syncSuperTeams computes the roaming of super teams: they have no offline queue
+// superTeams computes the roaming of super teams: they have no offline queue
 // and keep no delivery state (docs/protocol/nim-core.md section 4.4).
-func (s *Service) syncSuperTeams(ctx context.Context, r SyncRequest, teams []Membership, out *SyncResult) error {
-	if !r.SuperRoaming {
+func (run *syncRun) superTeams(ctx context.Context, teams []Membership) error {
+	if !run.r.SuperRoaming {
 		return nil
 	}
-	set := &r.App.Settings
-	from := max(s.clock.NowMs()-set.RoamingDays*dayMs, r.SuperSinceMs+1)
+	set := &run.r.App.Settings
 	var convs []ConvState
 	for i := range teams {
 		if t := &teams[i]; t.Conv.Scene() == im.SceneSuperTeam {
 			convs = append(convs, ConvState{Conv: t.Conv, LastSeq: t.LastSeq, LastTime: t.LastTime})
 		}
 	}
-	plain := &SyncResult{}
+	plain := *run
+	plain.roamFrom, plain.r.Offline, plain.out = max(run.s.clock.NowMs()-set.RoamingDays*dayMs, run.r.SuperSinceMs+1), false, &SyncResult{}
 	roamed := 0
-	r.Offline = false
 	for _, c := range withSpans(convs, teams) {
-		if c.LastTime < from {
+		if c.LastTime < plain.roamFrom {
 			continue
 		}
 		if roamed++; roamed > int(set.RoamingSessions) {
 			break
 		}
-		if err := s.syncConversation(ctx, r, c, false, true, 0, from, plain); err != nil {
+		if err := plain.conversation(ctx, c, false, true); err != nil {
 			return err
 		}
 	}
-	out.Super, out.More = plain.Roaming, append(out.More, plain.More...)
+	run.out.Super, run.out.More = plain.out.Roaming, append(run.out.More, plain.out.More...)
 	return nil
 }

@@ -17,8 +17,9 @@ type OpStore interface {
 	// there is none.
 	FindClientID(ctx context.Context, app string, conv im.ConvKey, sender, idClient string) (*Message, error)
 	// Erase removes a message for everybody and, unless n is nil, keeps the
-	// notice, whose ID and TimeMs it sets, in one transaction. The message counts
-	// as delivered to everybody. False: it was gone already.
+	// notice, whose ID and TimeMs it sets, in one transaction. A p2p message
+	// counts as delivered to both; members of a team settle it when they sync.
+	// False: it was gone already.
 	Erase(ctx context.Context, m *Message, n *RecallNotice) (bool, error)
 	// HideFromReceivers is Erase for everybody but the sender.
 	HideFromReceivers(ctx context.Context, m *Message, n *RecallNotice) (bool, error)

@@ -1,6 +1,7 @@
 package team_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -192,6 +193,63 @@ func (b *bed) checkLists(r *rapid.T, k team.Kind, accid string, had []snapshot) 
 			r.Fatalf("%s since %d: %v, want %v", accid, s.tagMs, got, full)
 		}
 	}
+}
+
+// counting counts the pages of messages that are read.
+type counting struct {
+	*sqlstore.Store
+	pages int
+}
+
+func (c *counting) Page(ctx context.Context, app string, conv im.ConvKey, q message.PageQuery) ([]*message.Message, error) {
+	c.pages++
+	return c.Store.Page(ctx, app, conv, q)
+}
+
+// What was taken back, or not kept, while a member was away is looked for by one
+// sync; the next has nothing to read.
+func TestHolesOfMembersHeal(t *testing.T) {
+	engines(t, func(t *testing.T, config func(testing.TB) sqlstore.Config) {
+		b := newBed(t, config(t))
+		b.register(b.app, "a", "b")
+		for _, c := range []struct {
+			name string
+			away func(tm *team.Team, m *message.Message) error
+		}{
+			{"recalled", func(_ *team.Team, m *message.Message) error {
+				_, err := b.store.Erase(b.ctx(), m, &message.RecallNotice{Kind: message.RecallTeam, Conv: m.Conv, MsgID: m.ID, From: "a", Operator: "a"})
+				return err
+			}},
+			{"deleted one way", func(_ *team.Team, m *message.Message) error {
+				_, err := b.store.HideFromReceivers(b.ctx(), m, &message.RecallNotice{Kind: message.DeleteTeamOneWay, Conv: m.Conv, MsgID: m.ID, From: "a", Operator: "a"})
+				return err
+			}},
+			{"without offline storage", func(tm *team.Team, _ *message.Message) error {
+				_, err := b.send(tm, "a", "for those who are here", message.NoOffline)
+				return err
+			}},
+		} {
+			tm := b.make(team.Creation{Type: team.Advanced}, "a", "b")
+			m, err := b.send(tm, "a", "one", 0)
+			b.ok(err)
+			b.ok(c.away(tm, m))
+			_, err = b.send(tm, "a", "two", 0)
+			b.ok(err)
+			store := &counting{Store: b.store}
+			messages := message.New(store, b.accounts, b.bus, b.clock.Now)
+			for _, login := range []string{"first", "second"} {
+				store.pages = 0
+				res, err := messages.Sync(b.ctx(), message.SyncRequest{App: b.app, Accid: "b", Offline: true, Watermark: messages.Watermark(), Node: b.store.IDs().Node()})
+				b.ok(err)
+				if first := login == "first"; first != (len(res.Offline) > 0) || first != (store.pages > 0) {
+					t.Errorf("%s: %s login: %d messages, %d pages", c.name, login, len(res.Offline), store.pages)
+				}
+				for _, m := range res.Offline {
+					messages.Delivered(b.app.Key, "b", message.Position{Conv: m.Conv, Seq: m.Seq})
+				}
+			}
+		}
+	})
 }
 
 // Who was away when he was removed hears of it and of nothing after; what was

@@ -104,8 +104,9 @@ func (s *Store) HideFromReceivers(ctx context.Context, m *message.Message, n *me
 }
 
 // takeBack runs change on a message and, if it was there, stores the notice and
-// counts the message as delivered to both sides: nobody will acknowledge it any
-// more, and it must not hold their delivery states back.
+// counts a p2p message as delivered to both sides: nobody will acknowledge it any
+// more, and it must not hold their delivery states back. Members of a team are too
+// many to be written to; each one's next sync settles it (message/settle.go).
 func (s *Store) takeBack(ctx context.Context, m *message.Message, n *message.RecallNotice, change func(context.Context, tx, int64) (int64, error)) (bool, error) {
 	no, err := s.appNo(ctx, m.App)
 	if err != nil {
