@@ -149,8 +149,14 @@ func (s *Service) reads(ctx context.Context, app string, conv im.ConvKey, ids []
 	out := make([]Reads, len(msgs))
 	for i, m := range msgs {
 		r := Reads{TID: conv.TID(), ID: m.ID, IDClient: m.IDClient, From: m.From, Read: readers[m.ID]}
+		// A set: a team may have thousands of members, who all read.
+		done := make(map[string]bool, len(r.Read)+1)
+		done[m.From] = true
+		for _, accid := range r.Read {
+			done[accid] = true
+		}
 		for _, accid := range members[m.Seq] {
-			if accid != m.From && !slices.Contains(r.Read, accid) {
+			if !done[accid] {
 				r.Unread = append(r.Unread, accid)
 			}
 		}

@@ -2,6 +2,8 @@ package nimgw
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 
 	"hongyan/internal/edge/gateway"
@@ -45,8 +47,8 @@ func (p *Product) teamReads(ctx context.Context, s *gateway.Session, req *nimwir
 		return nil, err
 	}
 	out := []nimwire.TeamMsgReceipt{}
-	for tid, ids := range byTeam {
-		reads, err := p.c.Teams.Reads(ctx, s.App(), s.Accid(), tid, ids)
+	for _, tid := range slices.Sorted(maps.Keys(byTeam)) {
+		reads, err := p.c.Teams.Reads(ctx, s.App(), s.Accid(), tid, byTeam[tid])
 		if err != nil {
 			return nil, err
 		}
