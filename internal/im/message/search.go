@@ -2,6 +2,7 @@ package message
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sort"
 	"unicode/utf8"
@@ -136,6 +137,14 @@ func (s *Service) search(ctx context.Context, q SearchQuery, yield func(*Message
 	case len(terms) == 0:
 		return nil // nothing but punctuation
 	}
+	senders := make([]string, 0, len(q.Senders))
+	for _, sender := range q.Senders {
+		if id, ok := im.NormalizeAccid(sender); ok {
+			sender = id
+		}
+		senders = append(senders, sender)
+	}
+	q.Senders = senders
 	r := &searchRun{s: s, q: &q, yield: yield, member: map[im.ConvKey]bool{}}
 	cursor, err := s.store.SearchCursor(ctx, q.App.Key)
 	if err != nil {
@@ -179,12 +188,20 @@ func (r *searchRun) scope(ctx context.Context, cursor int64) ([]im.ConvKey, erro
 		}
 	}
 	r.all = len(r.q.Peers)+len(r.q.Teams) == 0
+	old := maps.Clone(named)
 	if r.all {
 		r.probe.Accid = r.q.Accid
 	}
 	convs, err := r.s.store.Conversations(ctx, r.q.App.Key, r.q.Accid, maxSyncConversations)
 	if err != nil {
 		return nil, err
+	}
+	// What is named counts however old it is; nothing of it is newer than the index.
+	for _, c := range convs {
+		delete(old, c.Conv)
+	}
+	for conv := range old {
+		convs = append(convs, ConvState{Conv: conv})
 	}
 	var tail []im.ConvKey
 	newest := im.IDTimeMs(cursor) - tailSlackMs
