@@ -11,25 +11,25 @@ import (
 
 type superTeamUpdateParams struct {
 	superTeamID
-	Owner        string `form:"owner,required,accid"`
-	Name         string `form:"tname,max=64"`
-	Announcement string `form:"announcement,max=1024"`
-	Intro        string `form:"intro,max=512"`
-	ServerCustom string `form:"serverCustom,max=1024"`
-	Icon         string `form:"icon,max=1024"`
-	Join         *int   `form:"joinmode,enum=0|1|2"`
+	Owner        string  `form:"owner,required,accid"`
+	Name         string  `form:"tname,max=64"`
+	Announcement *string `form:"announcement,max=1024"`
+	Intro        *string `form:"intro,max=512"`
+	ServerCustom *string `form:"serverCustom,max=1024"`
+	Icon         *string `form:"icon,max=1024"`
+	Join         *int    `form:"joinmode,enum=0|1|2"`
 	superTeamModes
 	BID string `form:"bid"`
 }
 
-// superTeamUpdate changes what is given; a call that gives nothing is checked
-// and changes nothing.
+// superTeamUpdate changes what is given, empty texts but the name too; a call that
+// gives nothing is checked and changes nothing.
 func (a *API) superTeamUpdate(ctx context.Context, c *Call, p superTeamUpdateParams) (Result, error) {
 	if _, err := a.mustExist(ctx, c.App.Key, p.Owner); err != nil {
 		return nil, err
 	}
-	u := team.Update{Name: given(p.Name), Announcement: given(p.Announcement), Intro: given(p.Intro), ServerExt: given(p.ServerCustom),
-		Avatar: given(p.Icon), JoinMode: wide(p.Join)}
+	u := team.Update{Name: given(p.Name), Announcement: p.Announcement, Intro: p.Intro, ServerExt: p.ServerCustom,
+		Avatar: p.Icon, JoinMode: wide(p.Join)}
 	p.put(&u)
 	if u == (team.Update{}) {
 		return nil, a.Teams.Check(ctx, c.App.Key, p.Owner, team.Super, p.TID)
@@ -63,18 +63,18 @@ func (a *API) ownsSuperTeam(ctx context.Context, c *Call, p superTeamOwned) erro
 
 type superTeamOwnParams struct {
 	superTeamID
-	Accid  string `form:"accid,required,accid"`
-	Silent *int   `form:"silentType"` // 1 no reminder, 0 reminder; others have no effect
-	Nick   string `form:"nick,max=32"`
-	Custom string `form:"custom,max=1024"`
+	Accid  string  `form:"accid,required,accid"`
+	Silent *int    `form:"silentType"` // 1 no reminder, 0 reminder; others have no effect
+	Nick   *string `form:"nick,max=32"`
+	Custom *string `form:"custom,max=1024"`
 }
 
-// superTeamUpdateOwn changes a member's own data.
+// superTeamUpdateOwn changes a member's own data; empty texts clear.
 func (a *API) superTeamUpdateOwn(ctx context.Context, c *Call, p superTeamOwnParams) (Result, error) {
 	if _, err := a.mustExist(ctx, c.App.Key, p.Accid); err != nil {
 		return nil, err
 	}
-	u := team.MemberUpdate{Nick: given(p.Nick), Ext: given(p.Custom), Bits: wide(p.Silent)}
+	u := team.MemberUpdate{Nick: p.Nick, Ext: p.Custom, Bits: wide(p.Silent)}
 	if p.Silent != nil && *p.Silent != 0 && *p.Silent != 1 {
 		u.Bits = nil
 	}

@@ -52,6 +52,47 @@ func TestSuperTeamUpdate(t *testing.T) {
 	n.want(n.call("superteam/invite", tid, "owner=alice", `inviteAccids=["dave"]`), `{"code":801,"desc":"team is full"}`)
 }
 
+// An empty text is a value here, but no name (docs/api/server-v1.md section 12.10).
+func TestSuperTeamClears(t *testing.T) {
+	n := newNode(t)
+	tid := n.crew()
+	const path, own = "superteam/updateTinfo", "superteam/updateTlist"
+	n.want(n.call(path, tid, "owner=alice", "tname=new", "announcement=a", "intro=i", "serverCustom=s", "icon=p"), `{"code":200}`)
+	n.want(n.call(path, tid, "owner=alice", "intro=", "tname="), `{"code":200}`)
+	n.want(n.call(path, tid, "owner=alice", "tname="), `{"code":200}`)
+	got, err := n.teams.Get(t.Context(), appKey, team.Super, n.tid(tid))
+	if err != nil || got.Name != "new" || got.Announcement != "a" || got.Intro != "" || got.ServerExt != "s" || got.Avatar != "p" {
+		t.Errorf("one cleared: %+v %v", got, err)
+	}
+	n.want(n.call(path, tid, "owner=alice", "announcement=", "serverCustom=", "icon="), `{"code":200}`)
+	got, err = n.teams.Get(t.Context(), appKey, team.Super, n.tid(tid))
+	if err != nil || got.Name != "new" || got.Announcement != "" || got.ServerExt != "" || got.Avatar != "" {
+		t.Errorf("all cleared: %+v %v", got, err)
+	}
+	n.want(n.call(own, tid, "accid=bob", "nick=bobby", "custom=c"), `{"code":200}`)
+	for _, c := range []struct {
+		name, param, nick, ext string
+	}{{"the extension", "custom=", "bobby", ""}, {"the nick", "nick=", "", ""}} {
+		n.want(n.call(own, tid, "accid=bob", c.param), `{"code":200}`)
+		members, err := n.teams.AllMembers(t.Context(), appKey, team.Super, n.tid(tid), team.MemberQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range members {
+			if m.Accid == "bob" && (m.Nick != c.nick || m.Ext != c.ext) {
+				t.Errorf("%s: %+v", c.name, m)
+			}
+		}
+	}
+	// PHP clients of ordinary teams send an empty text for what they have no value of.
+	tid = n.newTeam("alice", "bob")
+	n.want(n.call("team/update", tid, "owner=alice", "announcement=a"), `{"code":200}`)
+	n.want(n.call("team/update", tid, "owner=alice", "announcement=", "intro=x"), `{"code":200}`)
+	if got, err = n.teams.Get(t.Context(), appKey, team.Normal, n.tid(tid)); err != nil || got.Announcement != "a" || got.Intro != "x" {
+		t.Errorf("a team: %+v %v", got, err)
+	}
+}
+
 func TestSuperTeamMember(t *testing.T) {
 	n := newNode(t)
 	tid := n.crew()
