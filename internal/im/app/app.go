@@ -11,6 +11,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"sort"
+	"strings"
 	"sync"
 
 	"hongyan/internal/im"
@@ -128,7 +130,7 @@ func (s *Service) Create(ctx context.Context, a App) (*App, error) {
 	if _, ok := s.Get(a.Key); ok {
 		return nil, im.Errorf(im.CodeRepeated, "app %s exists", a.Key)
 	}
-	return s.put(ctx, a)
+	return s.put(ctx, a, a.Overrides)
 }
 
 // Ensure makes sure that an app with this key, secret and Easemob name exists:
@@ -145,9 +147,9 @@ func (s *Service) Ensure(ctx context.Context, key, secret, org, name string) (*A
 		if org != "" {
 			next.Org, next.Name = org, name
 		}
-		return s.put(ctx, next)
+		return s.put(ctx, next, nil)
 	}
-	return s.put(ctx, App{Key: key, Secret: secret, Org: org, Name: name})
+	return s.put(ctx, App{Key: key, Secret: secret, Org: org, Name: name}, nil)
 }
 
 // Set changes settings by name; an empty value returns to the default. All
@@ -173,7 +175,7 @@ func (s *Service) Set(ctx context.Context, key string, values map[string]string)
 		}
 		next.Overrides[k] = v
 	}
-	return s.put(ctx, next)
+	return s.put(ctx, next, values)
 }
 
 // SetName gives an app its Easemob name; both parts empty take it away.
@@ -186,7 +188,7 @@ func (s *Service) SetName(ctx context.Context, key, org, name string) (*App, err
 	}
 	next := *cur
 	next.Org, next.Name = org, name
-	return s.put(ctx, next)
+	return s.put(ctx, next, nil)
 }
 
 // SetDisabled switches an app off or on.
@@ -199,10 +201,11 @@ func (s *Service) SetDisabled(ctx context.Context, key string, off bool) (*App, 
 	}
 	next := *cur
 	next.Disabled = off
-	return s.put(ctx, next)
+	return s.put(ctx, next, nil)
 }
 
-func (s *Service) put(ctx context.Context, a App) (*App, error) {
+// put stores an app; written are the settings that are new with it.
+func (s *Service) put(ctx context.Context, a App, written map[string]string) (*App, error) {
 	if !keyPattern.MatchString(a.Key) {
 		return nil, im.Errorf(im.CodeBadParam, "app key %q: 1 to 64 characters of A-Z a-z 0-9 _ -", a.Key)
 	}
@@ -219,6 +222,13 @@ func (s *Service) put(ctx context.Context, a App) (*App, error) {
 		return nil, err
 	}
 	set, err := ParseSettings(a.Overrides)
+	if faults := checkWritten(written); len(faults) > 0 {
+		sort.Strings(faults)
+		if err != nil {
+			faults = append(faults, im.PublicText(err))
+		}
+		err = im.Errorf(im.CodeBadParam, "%s", strings.Join(faults, "; "))
+	}
 	if err != nil {
 		return nil, err
 	}

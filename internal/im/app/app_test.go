@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,64 @@ func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 	if strings.Contains(im.PublicText(err), "roaming_days") {
 		t.Errorf("%q names what is right", im.PublicText(err))
 	}
+}
+
+// What is not served would never come: writing it is refused, reading what an
+// older version has stored is not.
+func TestEventsThatAreNotServed(t *testing.T) {
+	ctx := t.Context()
+	store := hytest.Store(t)
+	svc := app.New(store, time.Now)
+	const callbacks, copies = "served are 1-5, 7-19, 22-36", "served are 1-3, 7-8, 25, 30-31, 83-84"
+	a, err := svc.Create(ctx, app.App{Overrides: map[string]string{"callback_events": "1,36", "copy_events": "1, 84"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		values map[string]string
+		want   []string // "" = it is set
+	}{
+		{"a callback", map[string]string{"callback_events": "1,6,20"}, []string{"callback_events: 6, 20 not served", callbacks}},
+		{"a copy", map[string]string{"copy_events": "42"}, []string{"copy_events: 42 not served", copies}},
+		{"both, and another fault", map[string]string{"callback_events": "40", "copy_events": "4", "text_limit": "x"}, []string{"40 not", "4 not", "text_limit"}},
+		{"no number", map[string]string{"callback_events": "6,x"}, []string{`"x" is not an event number`}},
+		{"with a zero before it", map[string]string{"callback_events": "01"}, []string{"01 not served"}},
+		{"all that are served", map[string]string{"callback_events": numbers(app.ServedCallbacks()), "copy_events": numbers(app.ServedCopies())}, nil},
+		{"none", map[string]string{"callback_events": "", "copy_events": ""}, nil},
+	} {
+		_, err := svc.Set(ctx, a.Key, c.values)
+		if (err == nil) != (c.want == nil) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		for _, want := range c.want {
+			if im.CodeOf(err) != im.CodeBadParam || !strings.Contains(im.PublicText(err), want) {
+				t.Errorf("%s: %v does not say %q", c.name, err, want)
+			}
+		}
+	}
+	if _, err := svc.Create(ctx, app.App{Overrides: map[string]string{"copy_events": "9"}}); im.CodeOf(err) != im.CodeBadParam {
+		t.Errorf("made with an event that is not served: %v", err)
+	}
+	old := *a
+	old.Overrides = map[string]string{"callback_events": "1,6"}
+	if err := store.PutApp(ctx, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := svc.Reload(ctx); err != nil {
+		t.Fatalf("what is stored: %v", err)
+	}
+	if _, err := svc.Set(ctx, a.Key, map[string]string{"text_limit": "10"}); err != nil {
+		t.Errorf("another setting beside what is stored: %v", err)
+	}
+}
+
+func numbers(list []int) string {
+	out := make([]string, len(list))
+	for i, n := range list {
+		out[i] = strconv.Itoa(n)
+	}
+	return strings.Join(out, ",")
 }
 
 func TestService(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"hongyan/internal/im/app"
 	"hongyan/internal/im/eventcopy"
 )
 
@@ -44,6 +45,21 @@ func TestEveryCopyEventHasARow(t *testing.T) {
 	slices.Sort(rows)
 	if len(documented) < 20 || !slices.Equal(documented, rows) || !qchat {
 		t.Errorf("documented %v, rows %v", documented, rows)
+	}
+}
+
+// TestServedCopies: what the settings allow is what Kinds says is copied.
+func TestServedCopies(t *testing.T) {
+	var copied []int
+	for _, k := range eventcopy.Kinds() {
+		for _, e := range k.Events {
+			if k.Why == "" {
+				copied = append(copied, int(e))
+			}
+		}
+	}
+	if got := app.ServedCopies(); !slices.Equal(got, copied) {
+		t.Errorf("allowed %v, copied %v", got, copied)
 	}
 }
 

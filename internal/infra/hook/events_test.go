@@ -3,10 +3,12 @@ package hook_test
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"hongyan/internal/im/app"
 	"hongyan/internal/infra/hook"
 )
 
@@ -63,6 +65,19 @@ func TestEveryCallbackEventHasARow(t *testing.T) {
 		if !rows[n] {
 			t.Errorf("event %d has no row", n)
 		}
+	}
+}
+
+// TestServedCallbacks: what the settings allow is what Events says is asked.
+func TestServedCallbacks(t *testing.T) {
+	var asked []int
+	for _, e := range hook.Events() {
+		for n := e.First; n <= e.Last && e.Why == ""; n++ {
+			asked = append(asked, n)
+		}
+	}
+	if got := app.ServedCallbacks(); !slices.Equal(got, asked) {
+		t.Errorf("allowed %v, asked %v", got, asked)
 	}
 }
 
