@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hongyan/internal/edge/easemob"
+	"hongyan/internal/edge/faillog"
 	"hongyan/internal/edge/filegw"
 	"hongyan/internal/edge/s3gw"
 	"hongyan/internal/edge/spool"
@@ -124,8 +125,8 @@ func (f files) drain(life *lifecycle.Manager) {
 }
 
 // newEasemob builds the other façade of files: it shares the transfers of this one.
-func (s *Server) newEasemob(keys *seal.Keyring, dir *presence.Directory, registry *prometheus.Registry, ip func(*http.Request) string) http.Handler {
+func (s *Server) newEasemob(keys *seal.Keyring, dir *presence.Directory, registry *prometheus.Registry, refused *faillog.Log, ip func(*http.Request) string) http.Handler {
 	return easemob.New(easemob.Config{Apps: s.apps, Accounts: s.accounts, Tokens: access.New(s.accounts, time.Now, keys.AccessKey()),
-		Files: s.files.service, Transfers: s.files.handler, Presence: dir, Bus: s.bus, Clock: time.Now, Log: s.log, Metrics: registry,
+		Files: s.files.service, Transfers: s.files.handler, Presence: dir, Bus: s.bus, Clock: time.Now, Log: s.log, Metrics: registry, Refused: refused,
 		ClientIP: ip, PublicURL: "https://" + s.cfg.PublicAddr()})
 }

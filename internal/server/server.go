@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hongyan/internal/config"
+	"hongyan/internal/edge/faillog"
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/gateway/chatroomgw"
 	"hongyan/internal/edge/gateway/nimgw"
@@ -161,10 +162,11 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	if err := s.openFiles(ctx, keys, public, registry, addr.ip); err != nil {
 		return err
 	}
+	refused := faillog.New(log, registry, clock)
 	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Teams: s.teams, Notices: s.notices, CustomNotices: s.customs, Directory: dir, Bus: s.bus,
-		Operations: hooks, Words: s.words, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Proxy: proxy.New(hooks), LoginLog: loginLog, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service, RoundTrip: newRoundTrip(registry)})
+		Operations: hooks, Words: s.words, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Proxy: proxy.New(hooks), LoginLog: loginLog, Refused: refused, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service, RoundTrip: newRoundTrip(registry)})
 	chat := qchat.New(qchat.Config{Store: s.store, Accounts: s.accounts, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
-	circles := qchatgw.New(qchatgw.Config{Apps: s.apps, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Node: node, Files: s.files.service, Chat: chat})
+	circles := qchatgw.New(qchatgw.Config{Refused: refused, Apps: s.apps, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Node: node, Files: s.files.service, Chat: chat})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
 	// Sockets that were let through at the handshake may open closer together.
 	upgrade := gateway.NewAddressLimit(2*cfg.Gateway.ConnectRate, 2*cfg.Gateway.ConnectBurst, clock)
@@ -186,10 +188,10 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.cluster.OnCame(s.subscriptions.Came)
 	s.changes = newChanges(s)
 	rest := nimapi.New(nimapi.Config{Friends: s.friends, Translations: translation.New(hooks), Teams: s.teams, CustomNotices: s.customs, Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Bus: s.bus, Clock: clock, Log: log,
-		Metrics: registry, TrustedIP: addr.ip, PublicURL: "https://" + public, Files: s.files.service, Spool: s.files.spool})
+		Metrics: registry, Refused: refused, TrustedIP: addr.ip, PublicURL: "https://" + public, Files: s.files.service, Spool: s.files.spool})
 	s.web = newWeb(cfg, log, certs, router{
 		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest, files: s.files.handler, s3: s.files.s3,
-		easemob: s.newEasemob(keys, dir, registry, addr.ip),
+		easemob: s.newEasemob(keys, dir, registry, refused, addr.ip),
 	})
 	s.health.AddCheck("database", s.store.Ping)
 	s.health.AddCheck("bus", s.bus.Ping)

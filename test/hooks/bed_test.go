@@ -29,19 +29,20 @@ const (
 // bed is a server with one app, and the receiver of its calls.
 type bed struct {
 	*testing.T
-	r    *receiver
-	cfg  *config.Config
-	addr string
-	rest *bench.REST
+	r       *receiver
+	cfg     *config.Config
+	addr    string
+	private string // address of the metrics
+	rest    *bench.REST
 }
 
 // newBed starts both. The receiver's URLs are set; settings are NAME, VALUE...
 func newBed(t *testing.T, settings ...string) *bed {
 	t.Helper()
 	hytest.NoLeaks(t)
-	b := &bed{T: t, r: newReceiver(t), addr: free(t)}
+	b := &bed{T: t, r: newReceiver(t), addr: free(t), private: free(t)}
 	var err error
-	b.cfg, err = config.Load(config.Sources{Flags: map[string][]string{"data": {t.TempDir()}, "http": {b.addr}, "listen": {"off"}, "metrics": {"off"},
+	b.cfg, err = config.Load(config.Sources{Flags: map[string][]string{"data": {t.TempDir()}, "http": {b.addr}, "listen": {"off"}, "metrics": {b.private},
 		"commit-sync": {"normal"}, "hook-private": {"true"}, "log-level": {"error"}}})
 	if err != nil {
 		t.Fatal(err)

@@ -9,16 +9,19 @@ package easemob
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"hongyan/internal/edge/faillog"
 	"hongyan/internal/edge/filegw"
 	"hongyan/internal/im"
 	"hongyan/internal/im/access"
@@ -40,6 +43,7 @@ type Config struct {
 	Clock     im.Clock
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
+	Refused   *faillog.Log // nil = refusals are not recorded
 	ClientIP  func(*http.Request) string
 	PublicURL string // https://HOST:PORT, the beginning of every `uri`
 }
@@ -193,7 +197,11 @@ func (c *call) refuse(err error) {
 	}
 	hd := c.w.Header()
 	if r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable {
-		hd.Set("Retry-After", "1")
+		wait := int64(1)
+		if errors.Is(err, account.ErrFailures) {
+			wait = c.h.Accounts.FailuresLeft()
+		}
+		hd.Set("Retry-After", strconv.FormatInt(wait, 10))
 	}
 	for _, k := range []string{"ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition"} {
 		hd.Del(k)

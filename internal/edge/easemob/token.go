@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"hongyan/internal/edge/faillog"
 	"hongyan/internal/im"
 	"hongyan/internal/im/access"
 	"hongyan/internal/im/account"
@@ -49,12 +50,8 @@ func (h *Handler) token(c *call) error {
 	}
 	switch q.Grant {
 	case "client_credentials":
-		id, secret := access.Client(c.app, q.ClientID, q.ClientSecret)
-		switch {
-		case !id:
-			return errGrant.because("client_id does not match")
-		case !secret:
-			return errGrant.because("client_secret does not match")
+		if err := h.client(c, q); err != nil {
+			return err
 		}
 		return c.json(tokenAnswer{Token: h.Tokens.OfApp(c.app, ttl), Expires: told, Application: app.FormatUUID(c.app.Application())})
 	case "password":
@@ -78,20 +75,52 @@ func (c *call) userToken(acc *account.Account, ttl, told int64) error {
 	return c.json(tokenAnswer{Token: c.h.Tokens.OfUser(c.app, acc, ttl), Expires: told, User: &e})
 }
 
+// client checks who says that it is the app's server.
+func (h *Handler) client(c *call, q tokenRequest) error {
+	ip := h.ClientIP(c.r)
+	if err := h.Accounts.Guessed(c.app, ip); err != nil {
+		h.refused(c, "", im.PublicText(err), errTooOften)
+		return err
+	}
+	id, secret := access.Client(c.app, q.ClientID, q.ClientSecret)
+	if id && secret {
+		return nil
+	}
+	why := "client_id does not match"
+	if id {
+		why = "client_secret does not match"
+	}
+	h.Accounts.Failed(c.app, ip)
+	h.refused(c, "", why, errGrant)
+	return errGrant.because(why)
+}
+
+// refused records a request for a token that was refused.
+func (h *Handler) refused(c *call, user, why string, answer refusal) {
+	h.Refused.Add(faillog.Refusal{API: "easemob", App: c.app.Key, Accid: user, Peer: h.ClientIP(c.r), Reason: why, Code: answer.status})
+}
+
 // password is the login of a client.
 func (h *Handler) password(c *call, q tokenRequest) (*account.Account, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, hashTime)
 	defer cancel()
 	acc, err := h.Accounts.CheckPassword(ctx, c.app, q.Username, q.Password, h.ClientIP(c.r))
+	var answer refusal
 	switch im.CodeOf(err) {
 	case im.CodeNotFound:
-		return nil, errNoUser
+		answer = errNoUser
 	case im.CodeBadLogin:
-		return nil, errGrant
+		answer = errGrant
 	case im.CodeBlocked:
-		return nil, errGrant.because("user not activated")
+		answer = errGrant.because("user not activated")
+	case im.CodeTooFrequent:
+		h.refused(c, q.Username, im.PublicText(err), errTooOften)
+		return nil, err
+	default:
+		return acc, err
 	}
-	return acc, err
+	h.refused(c, q.Username, im.PublicText(err), answer)
+	return nil, answer
 }
 
 // inherit gives the app's server a token of a user.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -123,6 +124,28 @@ func TestWrongPasswordsAreCounted(t *testing.T) {
 	}
 	b.clock.Advance(time.Minute)
 	if r := b.login("carol", "pw"); r.status != 200 {
+		t.Errorf("a minute later: %d %s", r.status, r.body)
+	}
+}
+
+// Whoever tries many names, or the app's secret, is stopped by address.
+func TestGuessesOfAnAddressAreCounted(t *testing.T) {
+	b := newBed(t, "login_failures_address", "3")
+	b.call("POST", "users", b.server(b.one), `{"username":"carol","password":"pw"}`)
+	secret := func(id, secret string) reply {
+		return b.call("POST", "token", "", `{"grant_type":"client_credentials","client_id":"`+id+`","client_secret":"`+secret+`"}`)
+	}
+	secret("x", "y").refused(t, "client id", 400, "invalid_grant", "client_id does not match")
+	secret(b.one.EasemobID, "y").refused(t, "client secret", 400, "invalid_grant", "client_secret does not match")
+	b.login("nobody", "no").refused(t, "no such user", 404, "invalid_grant", "")
+	for name, r := range map[string]reply{"the right password": b.login("carol", "pw"), "the right secret": secret(b.one.EasemobID, b.one.EasemobKey)} {
+		r.refused(t, name, 429, "reach_limit", "")
+		if wait, err := strconv.Atoi(r.head.Get("Retry-After")); err != nil || wait < 1 || wait > 60 || int64(wait) != b.accounts.FailuresLeft() {
+			t.Errorf("%s: Retry-After %q", name, r.head.Get("Retry-After"))
+		}
+	}
+	b.clock.Advance(time.Minute)
+	if r := secret(b.one.EasemobID, b.one.EasemobKey); r.status != 200 {
 		t.Errorf("a minute later: %d %s", r.status, r.body)
 	}
 }

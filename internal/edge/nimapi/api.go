@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"hongyan/internal/edge/faillog"
 	"hongyan/internal/edge/spool"
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
@@ -65,6 +66,7 @@ type Config struct {
 	Clock     im.Clock
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
+	Refused   *faillog.Log               // nil = refusals are not recorded
 	TrustedIP func(*http.Request) string // caller's address; nil = the connection's peer
 	PublicURL string                     // https://host:port, what /srv-sdk/allocate hands out
 
@@ -75,13 +77,16 @@ type Config struct {
 // API serves /nimserver/ and /srv-sdk/. It is safe for concurrent use.
 type API struct {
 	Config
-	rows    map[string]*row
-	order   []*row
-	limits  *limiter
-	ids     *requestIDs
-	metrics *apiMetrics
-	spools  chan struct{} // capacity maxSpools
-	openAPI func() []byte // made once
+	rows   map[string]*row
+	order  []*row
+	limits *limiter
+	wrong  *im.Failures // wrong signatures
+	// strangers is how many wrong signatures a key that no app has may be shown with.
+	strangers int64
+	ids       *requestIDs
+	metrics   *apiMetrics
+	spools    chan struct{} // capacity maxSpools
+	openAPI   func() []byte // made once
 }
 
 // New returns an API. A malformed row of the table panics: it is a fault of the
@@ -99,7 +104,10 @@ func New(c Config) *API {
 	a := &API{
 		Config: c, rows: map[string]*row{},
 		limits: newLimiter(c.Clock), ids: newRequestIDs(c.Clock, maxRequestIDs), metrics: newMetrics(c.Metrics),
-		spools: make(chan struct{}, maxSpools),
+		spools: make(chan struct{}, maxSpools), wrong: im.NewFailures(c.Clock),
+	}
+	if defaults, err := app.ParseSettings(nil); err == nil { // they are right: a test says so
+		a.strangers = defaults.RESTFailures
 	}
 	a.openAPI = sync.OnceValue(a.describe)
 	for _, r := range a.table() {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hongyan/internal/edge/nimapi"
 )
 
 func TestHTTP(t *testing.T) {
@@ -58,6 +60,43 @@ func TestAllocate(t *testing.T) {
 	n.want(first, `{"code":200,"data":{"default.endpoint":"https://im.example.com:7443/nimserver","backup.endpoints":[],"ttl":30,"md5":"`+tag+`"}}`)
 	n.want(get("k="+appKey+"&md5="+tag), `{"code":304}`)
 	n.want(get("k=ghost"), `{"code":414,"desc":"unknown app"}`)
+}
+
+// Wrong signatures are counted by key and address.
+func TestWrongSignaturesAreLimited(t *testing.T) {
+	n := newNode(t)
+	n.register("alice")
+	n.set(map[string]string{"rest_failures": "3"})
+	const bad, many, right = `{"code":414,"desc":"bad http header"}`, `{"code":416,"desc":"too many wrong signatures"}`, `{"code":200}`
+	wrong := map[string]string{"CheckSum": strings.Repeat("0", 40)}
+	n.ahead.Store((60 - time.Now().Unix()%60) * 1000) // a minute begins: the count is by minute
+	from := "192.0.2.1"
+	n.config.TrustedIP = func(*http.Request) string { return from }
+	n.config.Metrics = nil
+	n.api = nimapi.New(n.config)
+	call := func(change map[string]string) string { return n.callAs(change, "user/unblock", "accid=alice") }
+	n.want(call(map[string]string{"CurTime": "1"}), bad) // no guess: nothing is compared
+	for range 3 {
+		n.want(call(wrong), bad)
+	}
+	n.want(call(wrong), many)
+	n.want(call(nil), many)
+	n.want(call(map[string]string{"AppKey": "app2"}), bad) // another key
+	from = "192.0.2.2"
+	n.want(call(nil), right)
+	from = "127.0.0.1"
+	for range 4 {
+		n.want(call(wrong), bad)
+	}
+	n.want(call(nil), right)
+	from = "192.0.2.1"
+	n.ahead.Add(60_000)
+	n.want(call(nil), right)
+	for range 600 {
+		call(map[string]string{"AppKey": "app2"})
+	}
+	n.want(call(map[string]string{"AppKey": "app2"}), many) // a key that nobody has, after the default
+	n.want(call(nil), right)
 }
 
 func TestAuthentication(t *testing.T) {

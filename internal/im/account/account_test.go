@@ -173,6 +173,68 @@ func TestFailedLoginsAreLimited(t *testing.T) {
 	}
 }
 
+// Whoever tries many accounts from one address is stopped as well.
+func TestFailuresOfAnAddressAreLimited(t *testing.T) {
+	store := hytest.Store(t)
+	a, other := hytest.App(t, store, "login_failures_address", "3"), hytest.App(t, store, "login_failures_address", "0", "login_failures", "100")
+	clock := hytest.NewClock(time.Date(2026, 1, 1, 0, 0, 50, 0, time.UTC))
+	svc := account.New(account.Config{Store: store, Clock: clock.Now, TokenKey: []byte("k")})
+	for _, x := range []*app.App{a, other} {
+		if _, _, err := svc.Register(t.Context(), x.Key, "bob", "right", account.CardUpdate{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	try := func(a *app.App, accid, token, ip string) im.Code {
+		_, err := svc.Authenticate(t.Context(), a, account.Login{Accid: accid, Token: token, IP: ip})
+		return im.CodeOf(err)
+	}
+	guess := func(a *app.App, ip string) {
+		for i := range 5 {
+			try(a, fmt.Sprint("nobody", i), "x", ip)
+		}
+	}
+	for _, ip := range []string{"192.0.2.1", "2001:db8::1", "127.0.0.1", "::1"} {
+		guess(a, ip)
+	}
+	guess(other, "192.0.2.1")
+	for _, c := range []struct {
+		name, ip string
+		app      *app.App
+		want     im.Code
+	}{
+		{"the address", "192.0.2.1", a, 416},
+		{"written as IPv6", "::ffff:192.0.2.1", a, 416},
+		{"its neighbour", "192.0.2.2", a, 200},
+		{"another of the same /64", "2001:db8::abcd", a, 416},
+		{"another /64", "2001:db8:0:1::1", a, 200},
+		{"loopback", "127.0.0.1", a, 200},
+		{"loopback of IPv6", "::1", a, 200},
+		{"without a limit", "192.0.2.1", other, 200},
+	} {
+		if got := try(c.app, "bob", "right", c.ip); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+	if _, err := svc.CheckPassword(t.Context(), a, "bob", "x", "192.0.2.1"); !errors.Is(err, account.ErrFailures) {
+		t.Errorf("a password from there: %v", err)
+	}
+	for range 3 {
+		if _, err := svc.CheckPassword(t.Context(), a, "nobody", "x", "192.0.2.9"); im.CodeOf(err) != im.CodeNotFound {
+			t.Errorf("a name that nobody has: %v", err)
+		}
+	}
+	if _, err := svc.CheckPassword(t.Context(), a, "another", "x", "192.0.2.9"); !errors.Is(err, account.ErrFailures) {
+		t.Errorf("too many names: %v", err)
+	}
+	if left := svc.FailuresLeft(); left != 10 {
+		t.Errorf("%d s left", left)
+	}
+	clock.Advance(10 * time.Second)
+	if got := try(a, "bob", "right", "192.0.2.1"); got != 200 {
+		t.Errorf("in the next minute: %d", got)
+	}
+}
+
 func TestRegister(t *testing.T) {
 	store := hytest.Store(t)
 	a := hytest.App(t, store)

@@ -9,8 +9,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
@@ -60,13 +58,12 @@ func (s *Service) Authenticate(ctx context.Context, a *app.App, l Login) (*Accou
 	if !ok || !a.Settings.LoginMethods[method] {
 		return nil, im.Errorf(im.CodeForbidden, "login method not enabled")
 	}
-	source := a.Key + "\x00" + accid + "\x00" + l.IP
-	if s.failures.over(source, a.Settings.LoginRate) {
-		return nil, im.Errorf(im.CodeTooFrequent, "too many failed logins")
+	if err := s.guessed(a, accid, l.IP); err != nil {
+		return nil, err
 	}
 	acc, err := s.authenticate(ctx, a, accid, l)
 	if im.CodeOf(err) == im.CodeBadLogin {
-		s.failures.add(source)
+		s.failed(a, accid, l.IP)
 	}
 	return acc, err
 }
@@ -155,44 +152,4 @@ func (s *Service) checkDynamic(ctx context.Context, a *app.App, accid, token str
 		return im.Errorf(im.CodeBadLogin, "the dynamic token may be another account's")
 	}
 	return nil
-}
-
-// failures counts failed logins per source and minute. The SDK retries a
-// refused reconnect for ever (docs/protocol/nim-core.md section 2.9), so the
-// count protects the store, and slows guessing.
-type failures struct {
-	clock im.Clock
-
-	mu     sync.Mutex // guards minute, counts
-	minute int64
-	counts map[string]int64
-}
-
-// maxFailureSources bounds the memory one minute of attacks can take.
-const maxFailureSources = 100_000
-
-func newFailures(clock im.Clock) *failures {
-	return &failures{clock: clock, counts: map[string]int64{}}
-}
-
-func (f *failures) roll() {
-	if m := f.clock().Unix() / int64(time.Minute/time.Second); m != f.minute {
-		f.minute, f.counts = m, map[string]int64{}
-	}
-}
-
-func (f *failures) over(source string, limit int64) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.roll()
-	return f.counts[source] >= limit
-}
-
-func (f *failures) add(source string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.roll()
-	if len(f.counts) < maxFailureSources {
-		f.counts[source]++
-	}
 }

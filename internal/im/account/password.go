@@ -105,30 +105,30 @@ func (s *Service) Remove(ctx context.Context, app, accid string) error {
 }
 
 // CheckPassword returns the account if the password is its own: im.CodeNotFound,
-// im.CodeBadLogin, im.CodeBlocked or im.CodeTooFrequent otherwise. from is where
-// the request comes from; wrong passwords are counted by it and the account.
+// im.CodeBadLogin, im.CodeBlocked or ErrFailures otherwise. from is where the
+// request comes from; wrong names and passwords are counted by it.
 func (s *Service) CheckPassword(ctx context.Context, a *app.App, accid, password, from string) (*Account, error) {
 	accid, ok := im.NormalizeAccid(accid)
 	if !ok {
 		return nil, im.Errorf(im.CodeNotFound, "no such account")
 	}
-	source := a.Key + "\x00" + accid + "\x00" + from
-	if s.failures.over(source, a.Settings.LoginRate) {
-		return nil, im.Errorf(im.CodeTooFrequent, "too many failed logins")
-	}
-	acc, err := s.Get(ctx, a.Key, accid)
-	if err != nil {
+	if err := s.guessed(a, accid, from); err != nil {
 		return nil, err
 	}
-	if acc.Deleted {
+	acc, err := s.Get(ctx, a.Key, accid)
+	if im.CodeOf(err) == im.CodeNotFound || err == nil && acc.Deleted {
+		s.failed(a, accid, from)
 		return nil, im.Errorf(im.CodeNotFound, "no such account")
+	}
+	if err != nil {
+		return nil, err
 	}
 	right, err := s.passwordMatches(ctx, acc, password)
 	switch {
 	case err != nil:
 		return nil, err
 	case !right:
-		s.failures.add(source)
+		s.failed(a, accid, from)
 		return nil, im.Errorf(im.CodeBadLogin, "wrong password")
 	case acc.Blocked: // told only to those who know the password
 		return nil, im.Errorf(im.CodeBlocked, "account blocked")

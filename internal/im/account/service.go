@@ -24,7 +24,7 @@ type Service struct {
 	tokenKey []byte
 	cache    *cache
 	verdict  LoginVerdict
-	failures *failures
+	failures *im.Failures
 	hashing  chan struct{} // capacity maxHashing()
 }
 
@@ -43,7 +43,7 @@ func New(c Config) *Service {
 		c.Cached = 100_000
 	}
 	return &Service{store: c.Store, clock: c.Clock, tokenKey: c.TokenKey, cache: newCache(c.Cached),
-		verdict: c.Verdict, failures: newFailures(c.Clock), hashing: make(chan struct{}, maxHashing())}
+		verdict: c.Verdict, failures: im.NewFailures(c.Clock), hashing: make(chan struct{}, maxHashing())}
 }
 
 // Get returns an account by its canonical accid, or a 404 error.

@@ -22,6 +22,9 @@ type Settings struct {
 	LoginRate         int64           // failed logins per minute, account and address
 	LoginRecordDays   int64
 
+	LoginFailuresAddress int64 // failed logins per minute, address; 0 = no limit
+	RESTFailures         int64 // wrong signatures per minute, address; 0 = no limit
+
 	CallbackURL       string
 	CallbackEvents    map[string]bool
 	CallbackOnFailure string // pass, reject
@@ -192,6 +195,7 @@ func settingTable() []Setting {
 		{"multi_device_max", "10", "devices", "connections of one account under policies 3 and 4; the oldest leaves", num(func(s *Settings) *int64 { return &s.MultiDeviceMax }, 1, 1000)},
 		{"multi_device_matrix", "", "list", "policy 4: NEW>OLD+OLD,... by client type number (1 Android, 2 iOS, 4 PC, 16 Web, 64 Mac, or a custom type)", matrix},
 		{"login_failures", "30", "1/min", "failed logins of one account from one address before 416", num(func(s *Settings) *int64 { return &s.LoginRate }, 1, 100000)},
+		{"login_failures_address", "600", "1/min", "failed logins from one address, with whatever accounts, before 416 (Easemob: 429); loopback is not counted; 0 = no limit", num(func(s *Settings) *int64 { return &s.LoginFailuresAddress }, 0, 1000000)},
 		{"login_record_days", "30", "days", "how long records of logins and logouts are kept for history/queryUserEvents", num(func(s *Settings) *int64 { return &s.LoginRecordDays }, 1, 3650)},
 
 		{"callback_url", "", "URL", "where third-party callbacks go", link(func(s *Settings) *string { return &s.CallbackURL })},
@@ -247,6 +251,7 @@ func settingTable() []Setting {
 
 		{"rest_rate", "100", "1/s", "REST calls per endpoint", num(func(s *Settings) *int64 { return &s.RESTRate }, 1, 1000000)},
 		{"rest_block", "10", "s", "how long an endpoint answers 416 after the rate was exceeded", num(func(s *Settings) *int64 { return &s.RESTBlock }, 0, 86400)},
+		{"rest_failures", "600", "1/min", "REST calls with a wrong signature from one address before 416; loopback is not counted; 0 = no limit", num(func(s *Settings) *int64 { return &s.RESTFailures }, 0, 1000000)},
 		{"rest_limits", "", "list", "other limits for single REST endpoints: NAME=CALLS/SECONDS/BLOCK,... with the block in seconds; NAME as in msg/sendMsg, or team/* and superteam/* for their shared counters; 0 calls = no limit", restLimits},
 		{"rest_allow", "", "list", "addresses or CIDR ranges that may call REST (315 otherwise); empty = all", text(func(s *Settings) *string { return &s.RESTAllow })},
 		{"rest_request_id_window", "600", "s", "how long a RequestId is remembered", num(func(s *Settings) *int64 { return &s.RequestIDWin }, 1, 86400)},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"hongyan/internal/edge/faillog"
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/nimwire"
@@ -27,6 +28,8 @@ func (p *Product) login(ctx context.Context, s *gateway.Session, req *nimwire.Lo
 	}
 	resp, err := p.logIn(ctx, s, &req.Login)
 	if err != nil {
+		p.c.Refused.Add(faillog.Refusal{API: Name, App: req.Login.Appkey.String(), Accid: req.Login.Account.String(), Peer: s.Peer.Addr().Unmap().String(),
+			Reason: im.PublicText(err), Code: int(im.CodeOf(err))})
 		p.loginFailed(s, &req.Login, err)
 		// The SDK closes the socket itself; an unanswered peer is closed by the
 		// login time-out.

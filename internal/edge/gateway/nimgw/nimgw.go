@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"hongyan/internal/edge/faillog"
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/nimwire"
@@ -53,6 +54,7 @@ type Config struct {
 	Operations    Operations // nil = nobody is asked
 	Words         Vocabularies
 	LoginLog      *account.LoginLog
+	Refused       *faillog.Log // nil = refused logins are not recorded
 	Clock         im.Clock
 	Log           *slog.Logger
 	Node          int

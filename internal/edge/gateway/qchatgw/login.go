@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"hongyan/internal/edge/faillog"
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/qchatwire"
@@ -33,6 +34,15 @@ func (p *Product) login(ctx context.Context, s *gateway.Session, req *qchatwire.
 		return nil, im.Errorf(im.CodeRepeated, "already logged in")
 	}
 	r := &req.QchatLoginReqTag
+	resp, err := p.logIn(ctx, s, r)
+	if err != nil {
+		p.c.Refused.Add(faillog.Refusal{API: Name, App: r.Appkey.String(), Accid: r.Account.String(), Peer: s.Peer.Addr().Unmap().String(),
+			Reason: im.PublicText(err), Code: int(im.CodeOf(err))})
+	}
+	return resp, err
+}
+
+func (p *Product) logIn(ctx context.Context, s *gateway.Session, r *qchatwire.Login) (*qchatwire.QchatLoginResponse, error) {
 	a, ok := p.c.Apps.Get(r.Appkey.String())
 	if !ok {
 		return nil, im.Errorf(im.CodeBadLogin, "no such app")

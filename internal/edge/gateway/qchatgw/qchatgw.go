@@ -9,6 +9,7 @@ package qchatgw
 import (
 	"log/slog"
 
+	"hongyan/internal/edge/faillog"
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/qchatwire"
@@ -31,6 +32,7 @@ type Config struct {
 	Bus       im.Publisher
 	Clock     im.Clock
 	Log       *slog.Logger
+	Refused   *faillog.Log // nil = refused logins are not recorded
 	Node      int
 	Files     *file.Service  // nil = files are not served
 	Chat      *qchat.Service // nil = servers and channels are not served
