@@ -47,6 +47,11 @@ func (r *REST) Close() { r.http.CloseIdleConnections() }
 
 // Call makes one call and returns the code and the whole answer.
 func (r *REST) Call(ctx context.Context, action string, form url.Values) (code int, body []byte, err error) {
+	return r.Repeatable(ctx, "", action, form)
+}
+
+// Repeatable is Call with a RequestId; an empty one is not sent.
+func (r *REST) Repeatable(ctx context.Context, id, action string, form url.Values) (code int, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.base+action, strings.NewReader(form.Encode()))
 	if err != nil {
 		return 0, nil, err
@@ -59,6 +64,9 @@ func (r *REST) Call(ctx context.Context, action string, form url.Values) (code i
 		"Content-Type": "application/x-www-form-urlencoded;charset=utf-8",
 	} {
 		req.Header[name] = []string{value}
+	}
+	if id != "" {
+		req.Header["RequestId"] = []string{id}
 	}
 	res, err := r.http.Do(req)
 	if err != nil {

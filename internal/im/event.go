@@ -42,6 +42,7 @@ const (
 	EventSignalingBase    EventKind = 90
 	EventProxyBase        EventKind = 110
 	EventQChatBase        EventKind = 130
+	EventAPIBase          EventKind = 200
 )
 
 // Publisher sends events to every node, this one included. It never blocks for

@@ -87,6 +87,7 @@ type Server struct {
 	friends       *friend.Service
 	teams         *team.Service
 	gateway       *gateway.Gateway
+	rest          *nimapi.API
 	cluster       *presence.Cluster
 	bus           *bus.Bus
 	health        *obs.Health
@@ -187,10 +188,10 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	})
 	s.cluster.OnCame(s.subscriptions.Came)
 	s.changes = newChanges(s)
-	rest := nimapi.New(nimapi.Config{Friends: s.friends, Translations: translation.New(hooks), Teams: s.teams, CustomNotices: s.customs, Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Bus: s.bus, Clock: clock, Log: log,
+	s.rest = nimapi.New(nimapi.Config{Friends: s.friends, Translations: translation.New(hooks), Teams: s.teams, CustomNotices: s.customs, Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Bus: s.bus, Clustered: many, Clock: clock, Log: log,
 		Metrics: registry, Refused: refused, TrustedIP: addr.ip, PublicURL: "https://" + public, Files: s.files.service, Spool: s.files.spool})
 	s.web = newWeb(cfg, log, certs, router{
-		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: rest, files: s.files.handler, s3: s.files.s3,
+		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: s.rest, files: s.files.handler, s3: s.files.s3,
 		easemob: s.newEasemob(keys, dir, registry, refused, addr.ip),
 	})
 	s.health.AddCheck("database", s.store.Ping)
@@ -240,6 +241,9 @@ func (s *Server) Start(ctx context.Context) error {
 
 // event is every event of the bus.
 func (s *Server) event(ev im.Event) {
+	if s.rest.Observe(ev) {
+		return
+	}
 	s.teams.Observe(ev)
 	if s.cluster.Observe(ev) {
 		s.subscriptions.Observe(ev)

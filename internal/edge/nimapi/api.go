@@ -63,6 +63,7 @@ type Config struct {
 	Translations  *translation.Service
 
 	Bus       im.Publisher
+	Clustered bool // other nodes serve the same apps and get what Bus publishes
 	Clock     im.Clock
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
@@ -204,7 +205,7 @@ func (a *API) call(w http.ResponseWriter, r *http.Request, row *row, c *Call) (R
 			return nil, err
 		}
 	}
-	if id := r.Header.Get("RequestId"); id != "" && !a.ids.first(c.App.Key, id, c.App.Settings.RequestIDWin) {
+	if id := r.Header.Get("RequestId"); id != "" && !a.first(c.App, id) {
 		return nil, im.Errorf(im.CodeRepeatedHTTP, "HTTP request repeated")
 	}
 	if err != nil {

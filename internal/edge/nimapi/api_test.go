@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hongyan/internal/edge/nimapi"
+	"hongyan/internal/im"
 )
 
 func TestHTTP(t *testing.T) {
@@ -212,6 +213,51 @@ func TestInternalErrorsStayInside(t *testing.T) {
 	}
 	if c := strings.Count(n.log.String(), "REST call failed"); c != 1 || !strings.Contains(n.log.String(), "request=request-7") {
 		t.Errorf("logged %d times: %s", c, n.log)
+	}
+}
+
+// TestRequestIDElsewhere: what one node of a cluster has taken, another refuses;
+// events of other apps, of no app and of no id change nothing.
+func TestRequestIDElsewhere(t *testing.T) {
+	n := newNode(t)
+	n.register("alice")
+	if _, err := n.apps.Ensure(t.Context(), "app2", appSecret, "", ""); err != nil {
+		t.Fatal(err)
+	}
+	n.config.Clustered, n.config.Metrics = true, nil
+	here, there := nimapi.New(n.config), nimapi.New(n.config)
+	at := func(node *nimapi.API, key, id string) string {
+		t.Helper()
+		n.api = node
+		return n.callAs(map[string]string{"RequestId": id, "AppKey": key}, "user/getUinfos", `accids=["alice"]`)[:11]
+	}
+	const fine, repeated = `{"code":200`, `{"code":431`
+	n.want(at(here, appKey, "one"), fine)
+	e := n.event(nimapi.EventRequest)
+	if !there.Observe(e) || !here.Observe(e) {
+		t.Error("the event is left to others")
+	}
+	n.want(at(there, appKey, "one"), repeated)
+	n.want(at(here, appKey, "one"), repeated)
+	n.want(at(here, appKey, "two"), fine)
+	e = n.event(nimapi.EventRequest)
+	for _, other := range []im.Event{{Kind: e.Kind, App: "app2", Body: e.Body}, {Kind: e.Kind, App: "none", Body: e.Body}, {Kind: e.Kind, App: appKey, Body: e.Body[1:]}, {Kind: e.Kind, App: appKey}} {
+		if !there.Observe(other) {
+			t.Errorf("%+v is left to others", other)
+		}
+	}
+	if there.Observe(im.Event{Kind: im.EventMessage, App: appKey, Body: e.Body}) {
+		t.Error("an event of others is taken")
+	}
+	n.want(at(there, appKey, "two"), fine)
+	n.want(at(there, "app2", "two"), repeated)
+	n.ahead.Add(600_000)
+	n.want(at(there, appKey, "one"), fine) // the window is over
+	n.config.Clustered = false
+	before := len(n.published.Events())
+	n.want(at(nimapi.New(n.config), appKey, "three"), fine)
+	if list := n.published.Events(); len(list) != before {
+		t.Errorf("alone, a node publishes %+v", list[before:])
 	}
 }
 

@@ -142,7 +142,7 @@ func TestRequestIDs(t *testing.T) {
 		r := newRequestIDs(time.Now, 3)
 		first := func(app, id string, want bool) {
 			t.Helper()
-			if got := r.first(app, id, 600); got != want {
+			if got := r.first(app, hashID(id), 600); got != want {
 				t.Errorf("%s %s: first = %v", app, id, got)
 			}
 		}
@@ -170,7 +170,7 @@ func TestRequestIDsConcurrent(t *testing.T) {
 	var wg sync.WaitGroup
 	wins := make(chan bool, 50)
 	for range 50 {
-		wg.Go(func() { wins <- r.first("app", "id", 600) })
+		wg.Go(func() { wins <- r.first("app", hashID("id"), 600) })
 	}
 	wg.Wait()
 	close(wins)
