@@ -114,8 +114,12 @@ func (run *syncRun) conversation(ctx context.Context, c ConvState, offline, roam
 	default:
 		q.FromTime = run.roamFrom
 	}
+	first := int64(1)
 	if c.Span != nil {
-		c.Span.bound(&q)
+		first = c.Span.first()
+		if c.Span.Left > 0 {
+			q.MaxSeq = c.Span.Left + 1
+		}
 	}
 	for reads := 1; ; reads++ {
 		page, err := run.s.store.Page(ctx, run.r.App.Key, c.Conv, q)
@@ -144,7 +148,7 @@ func (run *syncRun) conversation(ctx context.Context, c ConvState, offline, roam
 				}
 			}
 		}
-		if len(page) < q.Limit {
+		if len(page) < q.Limit || page[len(page)-1].Seq <= first {
 			break
 		}
 		last := page[len(page)-1]

@@ -33,14 +33,14 @@ func withSpans(convs []ConvState, teams []Membership) []ConvState {
 	return out
 }
 
-// bound narrows a query to what a member may have been sent.
-func (s *Span) bound(q *PageQuery) {
-	if len(s.Past) == 0 {
-		q.MinSeq = s.Joined - 1
+// first is the first message the member may have been sent. It is no condition of
+// a query: messages have an index by time, and a page that lacks a few would be
+// looked for in all that was said before.
+func (s *Span) first() int64 {
+	if len(s.Past) > 0 {
+		return s.Past[0].First
 	}
-	if s.Left > 0 {
-		q.MaxSeq = s.Left + 1
-	}
+	return s.Joined
 }
 
 // newestP2P keeps the newest most of the p2p messages and everything of teams,

@@ -122,3 +122,20 @@ func (b *bed) received(conv im.ConvKey, first, last int64) {
 	b.ok(b.messages.Acks().Flush(b.ctx()))
 	b.ok(b.store.MarkDelivered(b.ctx(), []message.Mark{{App: b.app.Key, Accid: "bob", Conv: conv, Seqs: message.SeqSet{{First: first, Last: last}}}}))
 }
+
+// BenchmarkSyncOfANewcomer is a login of somebody who joined a team with 20,000
+// earlier messages a moment ago; the notification of it waits for him.
+func BenchmarkSyncOfANewcomer(b *testing.B) {
+	bed := newBed(b, hytest.SQLite(b))
+	bed.register(bed.app, "alice", "bob")
+	tm := bed.make(team.Creation{Type: team.Advanced}, "alice")
+	bed.append(message.Message{Conv: tm.Conv(), Scene: im.SceneTeam, From: "alice", To: fmt.Sprint(tm.TID)}, 20_000)
+	_, err := bed.teams.Invite(bed.ctx(), bed.as("alice"), tm.Kind, tm.TID, team.Invite{Accids: []string{"bob"}, Direct: true})
+	bed.ok(err)
+	for b.Loop() {
+		res, err := bed.messages.Sync(bed.ctx(), message.SyncRequest{App: bed.app, Accid: "bob", Offline: true, Roaming: true, Watermark: bed.messages.Watermark(), Node: bed.store.IDs().Node()})
+		if err != nil || len(res.Offline) != 1 {
+			b.Fatal(res, err)
+		}
+	}
+}
