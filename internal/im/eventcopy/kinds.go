@@ -43,7 +43,7 @@ func Kinds() []Kind {
 		{[]Event{9}, "chatroom member entered or left", noChatroom},
 		{[]Event{10, 11, 12}, "telephone calls and short messages", "there is no telephone provider"},
 		{[]Event{14}, "chatroom queue", noChatroom},
-		{[]Event{20}, "result of asynchronous moderation", "the word filter answers at once; its hits are told in event 1"},
+		{[]Event{20}, "result of asynchronous moderation", "moderation decides before a message is stored; its hits are told in event 1"},
 		{[]Event{RecallSuperTeam}, "recall of a super team message", ""},
 		{[]Event{Receipt}, "p2p read receipt", ""},
 		{[]Event{Signaling}, "signaling", ""},
