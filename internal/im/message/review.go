@@ -144,6 +144,9 @@ func (s *Service) moderate(ctx context.Context, r Send) (stop bool, err error) {
 	if !res.Hit {
 		if res.Replaced {
 			m.Content.Body = res.Text
+			if err := s.checkContent(r.App, m); err != nil {
+				return false, im.Errorf(im.CodeBadParam, "with words replaced: %w", err)
+			}
 		}
 		return false, nil
 	}

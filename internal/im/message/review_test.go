@@ -9,6 +9,7 @@ import (
 	"hongyan/internal/im/app"
 	"hongyan/internal/im/message"
 	"hongyan/internal/im/moderation"
+	"hongyan/internal/infra/wordfilter"
 )
 
 // verdicts answers every question with what a test chose, and counts.
@@ -47,6 +48,27 @@ func (w *world) copies() (out []string) {
 		out = append(out, string(c.Body))
 	}
 	return out
+}
+
+// TestReplacedBeyondTheLimit: a text that has no room for what replaces its words
+// is refused; it must not pass as it was.
+func TestReplacedBeyondTheLimit(t *testing.T) {
+	w := newWorld(t, "moderation", "local", "text_limit", "10")
+	words := moderation.New(w.store, func(words []string) moderation.Matcher { return wordfilter.New(words) })
+	w.svc.SetReview(message.Review{Moderator: words, IDs: w.store.IDs()})
+	if err := words.Add(t.Context(), w.app.Key, []moderation.Word{{List: moderation.Replace, Text: "darn", Replacement: "(removed)"}}); err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]im.Code{"darn": im.CodeOK, "darn darn": im.CodeBadParam, "fine words": im.CodeOK} {
+		m := w.message("alice", "bob", 0)
+		m.Content.Body = body
+		if err := w.try(m, false); err == nil && want != im.CodeOK || err != nil && im.CodeOf(err) != want {
+			t.Errorf("%q: %v, want %d", body, err, want)
+		}
+		if want == im.CodeOK && body == "darn" && m.Content.Body != "(removed)" {
+			t.Errorf("%q became %q", body, m.Content.Body)
+		}
+	}
 }
 
 // TestRecallOfStopped: what moderation has stopped cannot be recalled, and only

@@ -3,7 +3,6 @@ package moderation
 import (
 	"context"
 	"encoding/json"
-	"unicode/utf8"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
@@ -54,7 +53,8 @@ func (s *Service) SetExaminer(e Examiner) { s.second = e }
 // Judge looks at a message: the app's words first, which cost nothing, then the
 // second stage for what they let pass, if the app has moderation_url. What cannot
 // be replaced is judged as it is. When the second stage fails,
-// moderation_on_failure decides: to refuse is 403.
+// moderation_on_failure decides: to refuse is 403. Whether a message has room for
+// what replaces its words is for the caller to see.
 func (s *Service) Judge(ctx context.Context, sub *Subject) (Result, error) {
 	res := Result{Text: sub.Text}
 	if sub.Text != "" {
@@ -62,7 +62,7 @@ func (s *Service) Judge(ctx context.Context, sub *Subject) (Result, error) {
 		if res, err = s.Check(ctx, sub.App, sub.Text); err != nil || res.Hit {
 			return res, err
 		}
-		if res.Replaced && (!sub.Replaceable || !Fits(sub.App, res.Text)) {
+		if res.Replaced && !sub.Replaceable {
 			res = Result{Text: sub.Text}
 		}
 	}
@@ -108,9 +108,4 @@ func resultJSON(sub *Subject, o Opinion) string {
 	}
 	text, _ := json.Marshal(r) // Labels is JSON: cannot fail
 	return string(text)
-}
-
-// Fits says whether a text is still a legal body after words were replaced.
-func Fits(a *app.App, text string) bool {
-	return int64(len(text)) <= a.Settings.TextLimit || int64(utf8.RuneCountInString(text)) <= a.Settings.TextLimit
 }

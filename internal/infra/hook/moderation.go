@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"hongyan/internal/im/moderation"
 )
@@ -77,7 +78,7 @@ func (c *Client) examine(ctx context.Context, s *moderation.Subject, target stri
 		return moderation.Opinion{}, err
 	}
 	o, err := parseOpinion(answer)
-	if err == nil && o.Text != nil && (strings.IndexByte(*o.Text, 0) >= 0 || !moderation.Fits(s.App, *o.Text)) {
+	if err == nil && o.Text != nil && (strings.IndexByte(*o.Text, 0) >= 0 || int64(utf8.RuneCountInString(*o.Text)) > s.App.Settings.TextLimit) {
 		err = fmt.Errorf("%w: text is none that a message may have", ErrMalformed)
 	}
 	if err != nil {
