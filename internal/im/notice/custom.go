@@ -2,7 +2,6 @@ package notice
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -19,10 +18,11 @@ type Relations interface {
 
 // Teams answers who gets a notification sent to a team.
 type Teams interface {
-	// NoticeReceivers returns the members of a team, or a super team, of whom the
-	// sender has to be one: im.CodeTeamNotFound and im.CodeTeamNotMember otherwise.
-	// The app's server may name any account as sender.
-	NoticeReceivers(ctx context.Context, a *app.App, t Type, from, to string, rest bool) ([]string, error)
+	// NoticeRoom returns the conversation of a team, or a super team, of which the
+	// sender has to be a member: im.CodeTeamNotFound and im.CodeTeamNotMember
+	// otherwise. The app's server may name any account as sender. The members are
+	// those of a team; of a super team there are none: they may be thousands.
+	NoticeRoom(ctx context.Context, a *app.App, t Type, from, to string, rest bool) (conv im.ConvKey, members []string, err error)
 }
 
 // Sender sends custom notifications (docs/protocol/nim-core.md section 5.16).
@@ -84,22 +84,25 @@ func (s *Sender) SendMany(ctx context.Context, c Custom, to []string) error {
 }
 
 func (s *Sender) deliver(ctx context.Context, c Custom, to []string) error {
+	if c.Notice.Type != CustomP2P {
+		// One event for everybody who is online, however many members there are.
+		n := c.Notice
+		n.App = c.App.Key
+		n.WantCopy(c.App, c.Copy)
+		return s.notices.Send(ctx, &n)
+	}
 	ns := make([]*Notice, len(to))
 	for i, accid := range to {
 		n := c.Notice
-		n.App, n.Receiver = c.App.Key, accid
-		if n.Type == CustomP2P {
-			n.To = ""
-		}
-		if i == 0 || n.Type == CustomP2P {
-			n.WantCopy(c.App, c.Copy)
-		}
+		n.App, n.Receiver, n.To = c.App.Key, accid, ""
+		n.WantCopy(c.App, c.Copy)
 		ns[i] = &n
 	}
 	return s.notices.Send(ctx, ns...)
 }
 
-// receivers finds out who gets c.
+// receivers finds out who gets c: an account, or everybody in a room but the
+// sender.
 func (s *Sender) receivers(ctx context.Context, c *Custom) ([]string, error) {
 	n := &c.Notice
 	if n.Type != CustomP2P {
@@ -107,11 +110,12 @@ func (s *Sender) receivers(ctx context.Context, c *Custom) ([]string, error) {
 		if s.teams == nil {
 			return nil, im.Errorf(im.CodeTeamNotFound, "team does not exist")
 		}
-		members, err := s.teams.NoticeReceivers(ctx, c.App, n.Type, n.From, n.To, c.REST)
-		if n.Type == CustomTeam && len(members) <= copiedMembers {
+		conv, members, err := s.teams.NoticeRoom(ctx, c.App, n.Type, n.From, n.To, c.REST)
+		if len(members) <= copiedMembers {
 			c.Copy.Members = members
 		}
-		return slices.DeleteFunc(slices.Clone(members), func(accid string) bool { return accid == n.From }), err
+		n.Room = conv
+		return nil, err
 	}
 	to, ok := im.NormalizeAccid(n.To)
 	if !ok {

@@ -24,14 +24,14 @@ func (s *social) Blocks(_ context.Context, _, owner, other string) (bool, error)
 	return owner+" "+other == s.black, s.err
 }
 
-func (s *social) NoticeReceivers(_ context.Context, _ *app.App, t notice.Type, from, to string, rest bool) ([]string, error) {
+func (s *social) NoticeRoom(_ context.Context, _ *app.App, t notice.Type, from, to string, rest bool) (im.ConvKey, []string, error) {
 	switch {
 	case to != "4500":
-		return nil, im.Errorf(im.CodeTeamNotFound, "team does not exist")
+		return "", nil, im.Errorf(im.CodeTeamNotFound, "team does not exist")
 	case from == "carol" && !rest:
-		return nil, im.Errorf(im.CodeTeamNotMember, "not in the team")
+		return "", nil, im.Errorf(im.CodeTeamNotMember, "not in the team")
 	}
-	return []string{"bob", "dave"}, nil
+	return im.TeamKey(4500), []string{"bob", "dave"}, nil
 }
 
 func newSender(t *testing.T) (*world, *notice.Sender, *social) {
@@ -62,11 +62,11 @@ func TestCustomNotifications(t *testing.T) {
 		{"longest attach", notice.Notice{Type: notice.CustomP2P, From: "alice", To: "bob", Attach: long[3:]}, false, 200, []string{"BOB"}},
 		{"live only", notice.Notice{Type: notice.CustomP2P, From: "alice", To: "bob", Flags: notice.NoOffline}, false, 200, []string{"bob"}},
 		{"to oneself", notice.Notice{Type: notice.CustomP2P, From: "alice", To: "alice"}, false, 200, []string{"ALICE"}},
-		{"team", notice.Notice{Type: notice.CustomTeam, From: "alice", To: "4500"}, false, 200, []string{"bob", "dave"}},
-		{"super team", notice.Notice{Type: notice.CustomSuperTeam, From: "alice", To: "4500"}, false, 200, []string{"bob", "dave"}},
+		{"team", notice.Notice{Type: notice.CustomTeam, From: "alice", To: "4500"}, false, 200, []string{"room"}},
+		{"super team", notice.Notice{Type: notice.CustomSuperTeam, From: "alice", To: "4500"}, false, 200, []string{"room"}},
 		{"unknown team", notice.Notice{Type: notice.CustomTeam, From: "alice", To: "1"}, false, 803, nil},
 		{"no member", notice.Notice{Type: notice.CustomTeam, From: "carol", To: "4500"}, false, 804, nil},
-		{"no member by the app's server", notice.Notice{Type: notice.CustomTeam, From: "carol", To: "4500"}, true, 200, []string{"bob", "dave"}},
+		{"no member by the app's server", notice.Notice{Type: notice.CustomTeam, From: "carol", To: "4500"}, true, 200, []string{"room"}},
 		{"on the black list", notice.Notice{Type: notice.CustomP2P, From: "carol", To: "bob"}, false, 7101, nil},
 		{"on the black list by the app's server", notice.Notice{Type: notice.CustomP2P, From: "carol", To: "bob"}, true, 200, []string{"BOB"}},
 		{"blocked", notice.Notice{Type: notice.CustomP2P, From: "blocked", To: "bob"}, false, 422, nil},
@@ -95,6 +95,9 @@ func TestCustomNotifications(t *testing.T) {
 					t.Errorf("addressed to %s", n.Target())
 				}
 				who := n.Receiver
+				if n.Room == im.TeamKey(4500) && ev.Conv == n.Room && ev.To == "" {
+					who = "room"
+				}
 				if len(w.pending(who)) > 0 {
 					who = strings.ToUpper(who)
 				}

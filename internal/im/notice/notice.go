@@ -91,7 +91,7 @@ func (f Flags) Has(g Flags) bool { return f&g == g }
 // accid, or a team id. The JSON names are the storage format: add, never rename.
 type Notice struct {
 	App      string `json:"-"`
-	Receiver string `json:"-"`
+	Receiver string `json:"-"` // "" = everybody in Room but From
 	ID       int64  `json:"-"` // idServer; rises with time
 	Time     int64  `json:"-"` // ms
 	Type     Type   `json:"-"`
@@ -111,7 +111,8 @@ type Notice struct {
 	CallbackExt  string   `json:"x,omitempty"`
 	Recalled     *Message `json:"r,omitempty"`
 
-	Origin string `json:"-"` // connection that must not get it
+	Room   im.ConvKey `json:"-"` // of a team: who is online in it gets the notification, which is not stored
+	Origin string     `json:"-"` // connection that must not get it
 
 	copied *CopyFacts
 }
@@ -179,7 +180,7 @@ func (n *Notice) event() im.Event {
 	if err != nil {
 		panic(fmt.Sprintf("notice event: %v", err)) // cannot fail
 	}
-	return im.Event{Kind: Event, App: n.App, To: n.Receiver, ID: n.ID, Origin: n.Origin, Body: b}
+	return im.Event{Kind: Event, App: n.App, To: n.Receiver, Conv: n.Room, ID: n.ID, Origin: n.Origin, Body: b}
 }
 
 // Decode returns the notification of an Event.
@@ -192,6 +193,6 @@ func Decode(ev im.Event) (*Notice, error) {
 	if err := n.SetBody(e.Body); err != nil {
 		return nil, fmt.Errorf("notice event: %w", err)
 	}
-	n.App, n.Receiver, n.ID, n.Time, n.Type = ev.App, ev.To, ev.ID, e.Time, e.Type
+	n.App, n.Receiver, n.Room, n.ID, n.Time, n.Type = ev.App, ev.To, ev.Conv, ev.ID, e.Time, e.Type
 	return n, nil
 }

@@ -138,7 +138,7 @@ func TestAccess(t *testing.T) {
 				if c.Kind == team.Super {
 					typ = notice.CustomSuperTeam
 				}
-				_, err := b.teams.ForNotices().NoticeReceivers(b.ctx(), who.App, typ, who.Accid, fmt.Sprint(c.TID), false)
+				_, _, err := b.teams.ForNotices().NoticeRoom(b.ctx(), who.App, typ, who.Accid, fmt.Sprint(c.TID), false)
 				return err
 			},
 			want: func(role string, _ sized, _ int) im.Code { return member(role, im.CodeOK) },

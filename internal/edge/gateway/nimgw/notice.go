@@ -89,7 +89,8 @@ func (p *Product) noticeEvents() map[im.EventKind]eventFunc {
 	return map[im.EventKind]eventFunc{notice.Event: p.onNotice}
 }
 
-// onNotice delivers a notification to all devices of its receiver: 7-3, 21-19
+// onNotice delivers a notification to all devices of its receiver, or to those
+// of a team's members: 7-3, 21-19
 // for those of super teams, 101-3 for filtered ones, 7-14 and 21-18 for withdrawn
 // messages (docs/protocol/nim-core.md section 5.16).
 func (p *Product) onNotice(ev im.Event, sessions []*gateway.Session) {
@@ -112,7 +113,12 @@ func (p *Product) onNotice(ev im.Event, sessions []*gateway.Session) {
 	default:
 		frame = pushFrame(wire.ID{SID: 7, CID: 3}, &nimwire.OnSysMsgResponse{SysMsg: &w})
 	}
-	others(ev, sessions, func(s *gateway.Session) { s.Offer(gateway.Delivery{ID: n.ID, TimeMs: n.Time, Frame: frame}) })
+	others(ev, sessions, func(s *gateway.Session) {
+		if n.Receiver == "" && s.Accid() == n.From {
+			return // nobody gets one's own notification to a team
+		}
+		s.Offer(gateway.Delivery{ID: n.ID, TimeMs: n.Time, Frame: frame})
+	})
 }
 
 // notices is 4-6, 4-18 and 4-101, newest first. Recalls have lists of their own.
