@@ -45,6 +45,11 @@ const (
 	CodeTooManyHeads  Code = 815
 	CodeTeamsPartly   Code = 816
 	CodeBlacklisted   Code = 7101
+	CodeRoomClosed    Code = 13002
+	CodeRoomBlocked   Code = 13003
+	CodeRoomMuted     Code = 13004 // the sender
+	CodeRoomSpam      Code = 13005 // a nick, an avatar or an ext
+	CodeRoomAllMuted  Code = 13006
 )
 
 // Error is a refusal with a code. Text is public: it reaches REST callers as
@@ -157,6 +162,16 @@ func CodeText(c Code) string {
 		return "not in the team"
 	case CodeBlacklisted:
 		return "blacklisted"
+	case CodeRoomClosed:
+		return "chat room is closed"
+	case CodeRoomBlocked:
+		return "blacklisted in the chat room"
+	case CodeRoomMuted:
+		return "muted in the chat room"
+	case CodeRoomSpam:
+		return "refused by moderation"
+	case CodeRoomAllMuted:
+		return "chat room is muted"
 	default:
 		return "internal error"
 	}

@@ -38,6 +38,10 @@ func SuperTeamKey(tid int64) ConvKey { return ConvKey("s|" + strconv.FormatInt(t
 // its channels.
 func QChatKey(server int64) ConvKey { return ConvKey("q|" + strconv.FormatInt(server, 10)) }
 
+// ChatroomKey returns the key of a chat room: what happens in it goes to the
+// connections that have entered it.
+func ChatroomKey(room int64) ConvKey { return ConvKey("r|" + strconv.FormatInt(room, 10)) }
+
 // IsQChat says whether k names a QChat server.
 func (k ConvKey) IsQChat() bool { return strings.HasPrefix(string(k), "q|") }
 

@@ -42,6 +42,7 @@ const (
 	EventSignalingBase    EventKind = 90
 	EventProxyBase        EventKind = 110
 	EventQChatBase        EventKind = 130
+	EventChatroomBase     EventKind = 150
 	EventAPIBase          EventKind = 200
 )
 

@@ -44,6 +44,9 @@ func (s *Server) maintain(ctx context.Context) {
 			if err := s.messages.Trim(ctx, a); err != nil && ctx.Err() == nil {
 				s.log.Error("delete old messages and notices", "app", a.Key, "err", err)
 			}
+			if err := s.rooms.Trim(ctx, a); err != nil && ctx.Err() == nil {
+				s.log.Error("delete old messages of chat rooms", "app", a.Key, "err", err)
+			}
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/chatroom"
 	"hongyan/internal/im/device"
 	"hongyan/internal/im/eventcopy"
 	"hongyan/internal/im/friend"
@@ -86,6 +87,7 @@ type Server struct {
 	customs       *notice.Sender
 	friends       *friend.Service
 	teams         *team.Service
+	rooms         *chatroom.Service
 	gateway       *gateway.Gateway
 	rest          *nimapi.API
 	cluster       *presence.Cluster
@@ -166,6 +168,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	refused := faillog.New(log, registry, clock)
 	nim := nimgw.New(nimgw.Config{Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Friends: s.friends, Teams: s.teams, Notices: s.notices, CustomNotices: s.customs, Directory: dir, Bus: s.bus,
 		Operations: hooks, Words: s.words, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Proxy: proxy.New(hooks), LoginLog: loginLog, Refused: refused, Clock: clock, Log: log, Node: node, LinkAddr: public, Files: s.files.service, RoundTrip: newRoundTrip(registry)})
+	s.rooms = s.newRooms(dir)
 	chat := qchat.New(qchat.Config{Store: s.store, Accounts: s.accounts, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
 	circles := qchatgw.New(qchatgw.Config{Refused: refused, Apps: s.apps, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Node: node, Files: s.files.service, Chat: chat})
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)

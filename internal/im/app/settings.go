@@ -107,6 +107,17 @@ type Settings struct {
 	SubscriptionMax int64 // of one account
 	PresenceGrace   int64 // seconds a lost connection may take to come back
 
+	RoomHistoryDays int64  // chat rooms
+	RoomExtLimit    int64  // characters
+	RoomAnonymous   bool   // who has no account may enter
+	RoomMultiLogin  string // all, one
+	RoomDevicesMax  int64
+	RoomSendRate    int64 // messages per second and connection, 0 = no limit
+	RoomReceiveRate int64 // ordinary messages per second and connection, 0 = no limit
+	RoomHighRate    int64 // the others
+	RoomInOut       bool
+	RoomDeleteNote  bool
+
 	Signaling            bool
 	SignalingOfflineDays int64
 	SignalingOfflineMax  int64 // events of one account
@@ -278,6 +289,17 @@ func settingTable() []Setting {
 		{"presence", "true", "true, false", "online-state subscription; 403 when off", flag(func(s *Settings) *bool { return &s.Presence })},
 		{"presence_subscriptions", "3000", "accounts", "subscriptions of one account; the oldest goes", num(func(s *Settings) *int64 { return &s.SubscriptionMax }, 1, 100000)},
 		{"presence_grace", "5", "s", "how long a lost connection may take to come back before subscribers hear of it", num(func(s *Settings) *int64 { return &s.PresenceGrace }, 0, 600)},
+
+		{"chatroom_history_days", "10", "days", "how long messages of chat rooms are kept", num(func(s *Settings) *int64 { return &s.RoomHistoryDays }, 1, 36500)},
+		{"chatroom_ext_limit", "4096", "characters", "longest ext of a message to a chat room", num(func(s *Settings) *int64 { return &s.RoomExtLimit }, 0, 100000)},
+		{"chatroom_anonymous", "false", "true, false", "who has no account may enter chat rooms; 403 when off", flag(func(s *Settings) *bool { return &s.RoomAnonymous })},
+		{"chatroom_multi_login", "all", "all, one", "connections of one account in one chat room: several devices, or the newest one only", oneOf(func(s *Settings) *string { return &s.RoomMultiLogin }, "all", "one")},
+		{"chatroom_devices_max", "10", "devices", "connections of one account in one chat room; the oldest leaves", num(func(s *Settings) *int64 { return &s.RoomDevicesMax }, 1, 1000)},
+		{"chatroom_send_rate", "10", "1/s", "messages one connection may send to its chat room; more get 416; 0 = no limit", num(func(s *Settings) *int64 { return &s.RoomSendRate }, 0, 100000)},
+		{"chatroom_receive_rate", "20", "1/s", "ordinary messages a connection gets of its chat room; more are dropped; 0 = no limit", num(func(s *Settings) *int64 { return &s.RoomReceiveRate }, 0, 100000)},
+		{"chatroom_high_rate", "10", "1/s", "messages of high priority that the REST API may send to one chat room; more are ordinary", num(func(s *Settings) *int64 { return &s.RoomHighRate }, 0, 100000)},
+		{"chatroom_in_out", "true", "true, false", "chat rooms are told of who enters and leaves (301, 302), where the room does not say otherwise", flag(func(s *Settings) *bool { return &s.RoomInOut })},
+		{"chatroom_delete_notice", "true", "true, false", "chatroom/deleteHistoryMessage tells the room (323)", flag(func(s *Settings) *bool { return &s.RoomDeleteNote })},
 
 		{"signaling", "true", "true, false", "signaling of calls; 403 when off", flag(func(s *Settings) *bool { return &s.Signaling })},
 		{"signaling_offline_days", "7", "days", "how long an unacknowledged signaling event waits", num(func(s *Settings) *int64 { return &s.SignalingOfflineDays }, 1, 365)},

@@ -24,8 +24,11 @@ const (
 	ClientHarmony = 65
 )
 
-// ProductQChat is the Product of QChat's devices.
-const ProductQChat = "qchat"
+// Products of devices that are not NIM's.
+const (
+	ProductQChat    = "qchat"
+	ProductChatroom = "chatroom"
+)
 
 // Device is one logged-in connection.
 type Device struct {
@@ -45,6 +48,8 @@ type Device struct {
 	// Product is the SDK product that holds the connection, "" for NIM. Products
 	// are independent of each other: none sees or displaces another's devices.
 	Product string `json:"p,omitempty"`
+	// Room is the chat room that the connection is in.
+	Room int64 `json:"room,omitempty"`
 	// Lost is set when the device went away without a good-bye.
 	Lost bool `json:"lost,omitempty"`
 }

@@ -20,6 +20,7 @@ const nodeSilence = 10 * time.Second
 type Directory struct {
 	node   int
 	shards [dirShards]dirShard
+	rooms  dirRooms
 
 	mu    sync.Mutex // guards nodes
 	nodes map[int]time.Time
@@ -33,7 +34,7 @@ type dirShard struct {
 
 // NewDirectory returns the directory of node number node.
 func NewDirectory(node int, clock im.Clock) *Directory {
-	d := &Directory{node: node, nodes: map[int]time.Time{}, clock: clock}
+	d := &Directory{node: node, nodes: map[int]time.Time{}, clock: clock, rooms: dirRooms{in: map[roomKey]map[string]int{}}}
 	for i := range d.shards {
 		d.shards[i].devices = map[Key][]*Device{}
 	}
@@ -61,8 +62,11 @@ func (d *Directory) Put(dev *Device) {
 	for _, o := range list {
 		if o.ConnectionID != dev.ConnectionID {
 			next = append(next, o)
+		} else {
+			d.rooms.count(o, -1)
 		}
 	}
+	d.rooms.count(dev, 1)
 	s.devices[dev.Key()] = append(next, dev)
 }
 
@@ -89,6 +93,7 @@ func (d *Directory) Remove(dev *Device) bool {
 		if o.ConnectionID != dev.ConnectionID {
 			continue
 		}
+		d.rooms.count(o, -1)
 		if len(list) == 1 {
 			delete(s.devices, dev.Key())
 			return true
@@ -186,4 +191,42 @@ func (d *Directory) dropNodes(want func(*Device) bool) []*Device {
 		d.Remove(dev)
 	}
 	return out
+}
+
+// dirRooms counts the connections of accounts in chat rooms.
+type dirRooms struct {
+	mu sync.RWMutex // guards in; taken inside a shard's
+	in map[roomKey]map[string]int
+}
+
+type roomKey struct {
+	app  string
+	room int64
+}
+
+func (r *dirRooms) count(dev *Device, n int) {
+	if dev.Room == 0 {
+		return
+	}
+	k := roomKey{dev.App, dev.Room}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	accounts := r.in[k]
+	if accounts == nil {
+		accounts = map[string]int{}
+		r.in[k] = accounts
+	}
+	if accounts[dev.Accid] += n; accounts[dev.Accid] <= 0 {
+		delete(accounts, dev.Accid)
+	}
+	if len(accounts) == 0 {
+		delete(r.in, k)
+	}
+}
+
+// InRoom returns how many accounts are in a chat room, on all nodes.
+func (d *Directory) InRoom(app string, room int64) int {
+	d.rooms.mu.RLock()
+	defer d.rooms.mu.RUnlock()
+	return len(d.rooms.in[roomKey{app, room}])
 }

@@ -245,14 +245,15 @@ func sameClientID(ctx context.Context, t tx, no int64, m, otherwise *qchat.Messa
 	return list[0], true, nil
 }
 
-type qchatRows interface {
+// messageRows are rows of one column or more.
+type messageRows interface {
 	scanner
 	Next() bool
 	Err() error
 	Close() error
 }
 
-func scanQChat(app string, rows qchatRows) (out []*qchat.Message, err error) {
+func scanQChat(app string, rows messageRows) (out []*qchat.Message, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		var body []byte

@@ -52,7 +52,7 @@ func Run(t *testing.T, fresh func(t *testing.T) sqlstore.Config) {
 		"search index": testSearchIndex, "broadcasts": testBroadcasts,
 
 		"files": testFiles, "files: usage": testFileUsage, "files: lists": testFileLists, "files: jobs": testFileJobs,
-		"chat files": testChatFiles, "accounts of the Easemob API": testEasemobAccounts, "qchat": testQChat,
+		"chat files": testChatFiles, "accounts of the Easemob API": testEasemobAccounts, "qchat": testQChat, "chat rooms": testChatrooms,
 
 		"outbox": testOutbox, "outbox: messages": testOutboxMessages, "outbox: leases": testOutboxLease, "outbox: logins": testOutboxLogins, "outbox: teams": testOutboxTeams, "outbox: other events": testOutboxEvents,
 		"words":            testWords,
