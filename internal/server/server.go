@@ -191,7 +191,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	})
 	s.cluster.OnCame(s.subscriptions.Came)
 	s.changes = newChanges(s)
-	s.rest = nimapi.New(nimapi.Config{Friends: s.friends, Translations: translation.New(hooks), Teams: s.teams, CustomNotices: s.customs, Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Bus: s.bus, Clustered: many, Clock: clock, Log: log,
+	s.rest = nimapi.New(nimapi.Config{Friends: s.friends, Translations: translation.New(hooks), Teams: s.teams, Rooms: s.rooms, CustomNotices: s.customs, Apps: s.apps, Accounts: s.accounts, Messages: s.messages, Sessions: sessions, Presence: dir, Subscriptions: s.subscriptions, Signaling: s.signaling, Devices: devices, Bus: s.bus, Clustered: many, Clock: clock, Log: log,
 		Metrics: registry, Refused: refused, TrustedIP: addr.ip, PublicURL: "https://" + public, Files: s.files.service, Spool: s.files.spool})
 	s.web = newWeb(cfg, log, certs, router{
 		health: s.health, gateway: s.gateway, lbs: lbs.New(public, "https://"+public), rest: s.rest, files: s.files.handler, s3: s.files.s3,

@@ -2,8 +2,13 @@ package nimapi
 
 // Why endpoints are not served. The texts reach callers as `desc` of code 514.
 const (
-	noHistory = "this history query is not available on this server"
-	noRooms   = "chat rooms are not available on this server"
+	noMembers = "members of chat rooms are not managed on this server"
+	noRobots  = "chat rooms have no robots on this server"
+	noQueues  = "chat rooms have no queues on this server"
+	noTags    = "tags of chat rooms are not available on this server"
+	noTargets = "messages to some of a chat room, or to several, are not available on this server"
+	noDelay   = "chat rooms do not close by themselves on this server"
+	noRanking = "there are no statistics of chat rooms on this server"
 )
 
 // actions returns the rows of all signed endpoints, in the order of
@@ -49,8 +54,8 @@ func (a *API) actions() []action {
 
 		{"history/querySessionMsg.action", form(a.querySessionMsg)},
 		{"history/queryTeamMsg.action", form(a.queryTeamMsg)},
-		{"history/queryChatroomMsg.action", unsupported(noHistory)},
-		{"chatroom/deleteHistoryMessage.action", unsupported(noHistory)},
+		{"history/queryChatroomMsg.action", form(a.roomHistory)},
+		{"chatroom/deleteHistoryMessage.action", form(a.roomDelete)},
 		{"history/querySessionList.action", form(a.querySessionList)},
 		{"history/queryBroadcastMsgById.action", form(a.queryBroadcast)},
 		{"history/queryBroadcastMsg.action", form(a.queryBroadcasts)},
@@ -107,50 +112,50 @@ func (a *API) actions() []action {
 		{"superteam/queryHistoryMsg.action", form(a.superTeamHistory)},
 		{"superteam/queryHistoryMsgByIds.action", form(a.superTeamByID)},
 
-		{"chatroom/create.action", unsupported(noRooms)},
-		{"chatroom/get.action", unsupported(noRooms)},
-		{"chatroom/getBatch.action", unsupported(noRooms)},
-		{"chatroom/update.action", unsupported(noRooms)},
-		{"chatroom/toggleCloseStat.action", unsupported(noRooms)},
-		{"chatroom/updateDelayClosePolicy.action", unsupported(noRooms)},
-		{"chatroom/queryUserRoomIds.action", unsupported(noRooms)},
-		{"chatroom/updateInOutNotification.action", unsupported(noRooms)},
-		{"chatroom/requestAddr.action", unsupported(noRooms)},
-		{"chatroom/kickMember.action", unsupported(noRooms)},
-		{"chatroom/setMemberRole.action", unsupported(noRooms)},
-		{"chatroom/updateMyRoomRole.action", unsupported(noRooms)},
-		{"chatroom/membersByPage.action", unsupported(noRooms)},
-		{"chatroom/queryMembersByRole.action", unsupported(noRooms)},
-		{"chatroom/queryMembers.action", unsupported(noRooms)},
-		{"chatroom/addRobot.action", unsupported(noRooms)},
-		{"chatroom/removeRobot.action", unsupported(noRooms)},
-		{"chatroom/cleanRobot.action", unsupported(noRooms)},
-		{"chatroom/temporaryMute.action", unsupported(noRooms)},
-		{"chatroom/muteRoom.action", unsupported(noRooms)},
-		{"stats/chatroom/topn.action", unsupported(noRooms)},
+		{"chatroom/create.action", form(a.roomCreate)},
+		{"chatroom/get.action", form(a.roomGet)},
+		{"chatroom/getBatch.action", form(a.roomGetBatch)},
+		{"chatroom/update.action", form(a.roomUpdate)},
+		{"chatroom/toggleCloseStat.action", form(a.roomToggle)},
+		{"chatroom/updateDelayClosePolicy.action", unsupported(noDelay)},
+		{"chatroom/queryUserRoomIds.action", unsupported(noMembers)},
+		{"chatroom/updateInOutNotification.action", unsupported(noMembers)},
+		{"chatroom/requestAddr.action", form(a.roomAddr)},
+		{"chatroom/kickMember.action", unsupported(noMembers)},
+		{"chatroom/setMemberRole.action", unsupported(noMembers)},
+		{"chatroom/updateMyRoomRole.action", unsupported(noMembers)},
+		{"chatroom/membersByPage.action", unsupported(noMembers)},
+		{"chatroom/queryMembersByRole.action", unsupported(noMembers)},
+		{"chatroom/queryMembers.action", unsupported(noMembers)},
+		{"chatroom/addRobot.action", unsupported(noRobots)},
+		{"chatroom/removeRobot.action", unsupported(noRobots)},
+		{"chatroom/cleanRobot.action", unsupported(noRobots)},
+		{"chatroom/temporaryMute.action", unsupported(noMembers)},
+		{"chatroom/muteRoom.action", unsupported(noMembers)},
+		{"stats/chatroom/topn.action", unsupported(noRanking)},
 
-		{"chatroom/tagTemporaryMute.action", unsupported(noRooms)},
-		{"chatroom/tagMembersCount.action", unsupported(noRooms)},
-		{"chatroom/tagMembersQuery.action", unsupported(noRooms)},
-		{"history/queryTagHistoryMsg.action", unsupported(noRooms)},
-		{"chatroom/queryTagHistoryMsg.action", unsupported(noRooms)},
-		{"chatroom/updateChatRoomRoleTag.action", unsupported(noRooms)},
+		{"chatroom/tagTemporaryMute.action", unsupported(noTags)},
+		{"chatroom/tagMembersCount.action", unsupported(noTags)},
+		{"chatroom/tagMembersQuery.action", unsupported(noTags)},
+		{"history/queryTagHistoryMsg.action", unsupported(noTags)},
+		{"chatroom/queryTagHistoryMsg.action", unsupported(noTags)},
+		{"chatroom/updateChatRoomRoleTag.action", unsupported(noTags)},
 
-		{"chatroom/sendMsg.action", unsupported(noRooms)},
-		{"chatroom/sendMsgToSomeone.action", unsupported(noRooms)},
-		{"chatroom/batchSendMsg.action", unsupported(noRooms)},
-		{"chatroom/batchSendMsgToSomeone.action", unsupported(noRooms)},
-		{"chatroom/broadcast.action", unsupported(noRooms)},
-		{"chatroom/recall.action", unsupported(noRooms)},
+		{"chatroom/sendMsg.action", form(a.roomSend)},
+		{"chatroom/sendMsgToSomeone.action", unsupported(noTargets)},
+		{"chatroom/batchSendMsg.action", unsupported(noTargets)},
+		{"chatroom/batchSendMsgToSomeone.action", unsupported(noTargets)},
+		{"chatroom/broadcast.action", unsupported(noTargets)},
+		{"chatroom/recall.action", form(a.roomRecall)},
 
-		{"chatroom/queueInit.action", unsupported(noRooms)},
-		{"chatroom/queueOffer.action", unsupported(noRooms)},
-		{"chatroom/queueBatchOffer.action", unsupported(noRooms)},
-		{"chatroom/queueBatchUpdateElements.action", unsupported(noRooms)},
-		{"chatroom/queueList.action", unsupported(noRooms)},
-		{"chatroom/queuePoll.action", unsupported(noRooms)},
-		{"chatroom/queueMultiGet.action", unsupported(noRooms)},
-		{"chatroom/queueDrop.action", unsupported(noRooms)},
+		{"chatroom/queueInit.action", unsupported(noQueues)},
+		{"chatroom/queueOffer.action", unsupported(noQueues)},
+		{"chatroom/queueBatchOffer.action", unsupported(noQueues)},
+		{"chatroom/queueBatchUpdateElements.action", unsupported(noQueues)},
+		{"chatroom/queueList.action", unsupported(noQueues)},
+		{"chatroom/queuePoll.action", unsupported(noQueues)},
+		{"chatroom/queueMultiGet.action", unsupported(noQueues)},
+		{"chatroom/queueDrop.action", unsupported(noQueues)},
 
 		{"event/subscribe/add.action", form(a.eventSubscribe)},
 		{"event/subscribe/delete.action", form(a.eventUnsubscribe)},

@@ -23,6 +23,7 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/chatroom"
 	"hongyan/internal/im/device"
 	"hongyan/internal/im/file"
 	"hongyan/internal/im/friend"
@@ -60,6 +61,7 @@ type Config struct {
 	Subscriptions *subscription.Service
 	Signaling     *signaling.Service
 	Teams         *team.Service
+	Rooms         *chatroom.Service
 	Translations  *translation.Service
 
 	Bus       im.Publisher

@@ -68,7 +68,7 @@ type Param struct {
 // binder fills the fields of one parameter struct. Fields carry
 // `form:"name,option,..."`; their Go type chooses the syntax:
 //
-//	string    text; options accid (normalised), json, object, objects (checked)
+//	string    text; options accid (normalised), json, object, objects, double (checked)
 //	*string   text, nil when absent: an empty text is a value that clears
 //	bool      exactly true or false; *bool is nil when absent
 //	int       32-bit number, int64 a 64-bit one; *int is nil when absent
@@ -131,6 +131,8 @@ func readTag(t reflect.Type, f reflect.StructField, tag string) Param {
 			p.Kind = "json"
 		case "object":
 			p.Kind = "json-object"
+		case "double":
+			p.Kind = "double"
 		case "objects":
 			p.Kind = "json-array<object>"
 		case "array":

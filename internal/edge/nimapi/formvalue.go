@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -78,6 +79,10 @@ func (p *Param) setText(dst reflect.Value, text string) error {
 	case "json-object":
 		if !isObject(text) {
 			return im.Errorf(im.CodeBadParam, "%s not a JSON object", p.Name)
+		}
+	case "double":
+		if n, err := strconv.ParseFloat(text, 64); err != nil || math.IsInf(n, 0) || math.IsNaN(n) {
+			return im.Errorf(im.CodeBadParam, "%s not a number", p.Name)
 		}
 	case "json-array<object>":
 		var list []struct{}

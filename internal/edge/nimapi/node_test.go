@@ -26,6 +26,7 @@ import (
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/chatroom"
 	"hongyan/internal/im/device"
 	"hongyan/internal/im/friend"
 	"hongyan/internal/im/message"
@@ -54,6 +55,7 @@ type node struct {
 	presence  *presence.Directory
 	signaling *signaling.Service
 	teams     *team.Service
+	dice      func(int64) int64 // for messages that may be dropped
 	events    chan im.Event
 	ahead     atomic.Int64 // ms the API's clock runs ahead
 	log       *syncBuffer
@@ -115,6 +117,8 @@ func newNode(t *testing.T) *node {
 		Translations: translation.New(hooks),
 		Friends:      n.friends, CustomNotices: notice.NewSender(notices, n.accounts, n.friends, n.teams.ForNotices()), Teams: n.teams,
 		Apps: n.apps, Accounts: n.accounts, Messages: n.messages, Presence: n.presence, Subscriptions: subscriptions, Signaling: n.signaling, Devices: device.New(store, clock), Bus: p, Clock: clock,
+		Rooms: chatroom.New(chatroom.Config{Store: store, Accounts: n.accounts, Directory: n.presence, Bus: p, Clock: clock, NextID: store.IDs().Next,
+			NewUUID: func() string { return "uuid" }, Dice: func(of int64) int64 { return n.dice(of) }}),
 		Log: log, Metrics: n.metrics, PublicURL: "https://im.example.com:7443", Sessions: session.New(store, p, clock),
 	}
 	n.api = nimapi.New(n.config)

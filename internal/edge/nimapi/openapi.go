@@ -268,6 +268,8 @@ func (p *Param) schema() (schema, encoding object) {
 		if p.Max > 0 && !p.Bytes {
 			schema["maxLength"] = p.Max
 		}
+	case "double":
+		schema = object{"type": "number"}
 	case "json":
 		schema, encoding = object{}, asJSON
 	case "json-object":

@@ -22,6 +22,8 @@ func answers() map[string][]answerField {
 		unregister = answerField{"unregister", alternatives{text, []string{}}, false} // an array for the Go SDK
 		page       = []answerField{{"size", 0, false}, {"msgs", []historyMsg{}, false}}
 		channel    = one("data", room{})
+		rooms      = alternatives{[]chatRoom{}, text} // texts are for the Go SDK
+		roomIDs    = alternatives{[]int64{}, text}
 		accids     = one("failedAccid", []string{})
 	)
 	return map[string][]answerField{
@@ -114,6 +116,17 @@ func answers() map[string][]answerField {
 		"superteam/recallMsg":            nothing,
 		"superteam/queryHistoryMsg":      {{"size", 0, false}, {"msgs", []superTeamMsg{}, false}},
 		"superteam/queryHistoryMsgByIds": one("msgs", []superTeamMsg{}),
+
+		"history/queryChatroomMsg":      {{"size", 0, false}, {"msgs", []roomMsg{}, false}},
+		"chatroom/deleteHistoryMessage": nothing,
+		"chatroom/create":               one("chatroom", chatRoom{}),
+		"chatroom/get":                  one("chatroom", chatRoom{}),
+		"chatroom/getBatch":             {{"noExistRooms", roomIDs, false}, {"succRooms", rooms, false}, {"failRooms", roomIDs, false}},
+		"chatroom/update":               one("chatroom", chatRoom{}),
+		"chatroom/toggleCloseStat":      one("desc", chatRoom{}),
+		"chatroom/requestAddr":          one("addr", []string{}),
+		"chatroom/sendMsg":              one("desc", alternatives{roomSent{}, text}),
+		"chatroom/recall":               nothing,
 
 		"event/subscribe/add":      accids,
 		"event/subscribe/delete":   accids,

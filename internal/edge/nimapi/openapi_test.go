@@ -91,8 +91,8 @@ func TestOpenAPIRecorder(t *testing.T) {
 		{"null for a list", "/nimserver/team/joinTeams.action", `{"code":200,"count":0,"infos":null}`, false},
 		{"a refusal without text", "/nimserver/team/create.action", `{"code":414}`, false},
 		{"a refusal with more", "/nimserver/team/create.action", `{"code":414,"desc":"x","tid":"1"}`, false},
-		{"not served", "/nimserver/chatroom/get.action", `{"code":514,"desc":"chat rooms are not available on this server"}`, true},
-		{"not served, and yet", "/nimserver/chatroom/get.action", `{"code":200}`, false},
+		{"not served", "/nimserver/chatroom/queueInit.action", `{"code":514,"desc":"chat rooms have no queues on this server"}`, true},
+		{"not served, and yet", "/nimserver/chatroom/queueInit.action", `{"code":200}`, false},
 	} {
 		err := described().fault("POST", c.path, http.StatusOK, []byte(c.body))
 		var invalid *jsonschema.ValidationError

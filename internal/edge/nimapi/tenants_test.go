@@ -125,6 +125,17 @@ func foreignCalls() []foreignCall {
 		{"superteam/dismiss", "tid={super2} owner=alice", 0},
 		{"superteam/create", `owner=alice tname=forged inviteAccids=["bob"] msg= joinmode=0 beinvitemode=1`, 0},
 
+		{"chatroom/get", "roomid={room} needOnlineUserCount=true", 0},
+		{"chatroom/getBatch", "roomids=[{room}]", 0},
+		{"chatroom/requestAddr", "roomid={room} accid=alice", 0},
+		{"chatroom/sendMsg", "roomid={room} msgId=forged fromAccid=alice msgType=0 attach=forged", 0},
+		{"history/queryChatroomMsg", "roomid={room} accid=alice timetag=0 limit=200", 0},
+		{"chatroom/recall", "roomid={room} fromAcc=alice msgTimetag={roomTime} msgId={roomMsg} operatorAcc=alice", 0},
+		{"chatroom/deleteHistoryMessage", "roomid={room} fromAcc=alice msgTimetag={roomTime2}", 0},
+		{"chatroom/update", "roomid={room} name=taken", 0},
+		{"chatroom/toggleCloseStat", "roomid={room} operator=alice valid=false", 0},
+		{"chatroom/create", "creator=alice name=forged", 0},
+
 		{"event/subscribe/query", `accid=alice eventType=1 publisherAccids=["bob"]`, 0},
 		{"event/subscribe/delete", `accid=alice eventType=1 publisherAccids=["bob"]`, 0},
 		{"event/subscribe/add", `accid=alice eventType=1 publisherAccids=["bob"] ttl=60`, 0},
@@ -185,6 +196,11 @@ func (n *node) victim() map[string]string {
 	named["teamMsg"], named["teamTime"] = fmt.Sprint(field(t, got, "data", "msgid")), fmt.Sprint(field(t, got, "data", "timetag"))
 	got = n.call("superteam/sendMsg", split("tid="+named["super"]+" fromAccid=alice "+text)...)
 	named["superMsg"], named["superTime"] = fmt.Sprint(field(t, got, "data", "msgid")), fmt.Sprint(field(t, got, "data", "timetag"))
+	named["room"] = get("chatroom/create", "creator=alice name="+mark+" announcement="+mark+" broadcasturl="+mark+" ext="+mark, "chatroom", "roomid")
+	for _, no := range []string{"", "2"} {
+		named["roomMsg"+no] = mark + no
+		named["roomTime"+no] = get("chatroom/sendMsg", "roomid="+named["room"]+" msgId="+mark+no+" fromAccid=alice msgType=0 attach="+mark+" ext="+mark, "desc", "time")
+	}
 	named["broadcast"] = get("msg/broadcastMsg", "body="+mark+" isOffline=true", "msg", "broadcastId")
 	get("msg/upload", "content=aGVsbG8= tag="+mark)
 	get("event/subscribe/add", `accid=alice eventType=1 publisherAccids=["bob"] ttl=600`)
@@ -237,7 +253,7 @@ func TestForeignCalls(t *testing.T) {
 		}
 	}
 	before, told := hytest.Dump(t, n.dir, appKey), len(n.published.Events())
-	if len(before["message"]) == 0 || len(before["team_member"]) == 0 || len(before["file"]) == 0 || len(before["app"]) != 1 {
+	if len(before["message"]) == 0 || len(before["team_member"]) == 0 || len(before["file"]) == 0 || len(before["chatroom_message"]) == 0 || len(before["app"]) != 1 {
 		t.Fatalf("the dump lacks rows: %v", slices.Sorted(maps.Keys(before)))
 	}
 	for _, other := range []string{"namesake", "stranger"} {

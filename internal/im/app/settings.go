@@ -298,7 +298,7 @@ func settingTable() []Setting {
 		{"chatroom_send_rate", "10", "1/s", "messages one connection may send to its chat room; more get 416; 0 = no limit", num(func(s *Settings) *int64 { return &s.RoomSendRate }, 0, 100000)},
 		{"chatroom_receive_rate", "20", "1/s", "ordinary messages a connection gets of its chat room; more are dropped; 0 = no limit", num(func(s *Settings) *int64 { return &s.RoomReceiveRate }, 0, 100000)},
 		{"chatroom_high_rate", "10", "1/s", "messages of high priority that the REST API may send to one chat room; more are ordinary", num(func(s *Settings) *int64 { return &s.RoomHighRate }, 0, 100000)},
-		{"chatroom_in_out", "true", "true, false", "chat rooms are told of who enters and leaves (301, 302), where the room does not say otherwise", flag(func(s *Settings) *bool { return &s.RoomInOut })},
+		{"chatroom_in_out", "true", "true, false", "chat rooms are told of who enters and leaves (301, 302), but for those that have it off", flag(func(s *Settings) *bool { return &s.RoomInOut })},
 		{"chatroom_delete_notice", "true", "true, false", "chatroom/deleteHistoryMessage tells the room (323)", flag(func(s *Settings) *bool { return &s.RoomDeleteNote })},
 
 		{"signaling", "true", "true, false", "signaling of calls; 403 when off", flag(func(s *Settings) *bool { return &s.Signaling })},

@@ -1,7 +1,7 @@
 // Package chatroom owns chat rooms (聊天室): the rooms, the history of their
 // messages, who may enter one and who may speak in it (docs/protocol/chatroom.md).
-// So far a room has an owner and guests; roles, mutes of members, queues and tags
-// of messages are to come.
+// So far a room has an owner and guests; roles, mutes of members and queues are to
+// come.
 //
 // It must not know HTTP, SQL, sockets or tag numbers.
 package chatroom
@@ -84,6 +84,8 @@ type Message struct {
 	Ext          string `json:"x,omitempty"`
 	NoHistory    bool   `json:"nh,omitempty"`
 	HighPriority bool   `json:"hp,omitempty"`
+	Target       string `json:"tt,omitempty"` // tag expression that the sender named
+	Audience     string `json:"au,omitempty"` // the one that counts; "" = everybody
 	Passing      bool   `json:"pa,omitempty"` // a notification that many of may come: it counts as ordinary
 	ClientSpam   string `json:"cs,omitempty"` // the client's own word list was used: passed on
 	SpamResult   string `json:"-"`            // moderation stopped it: JSON for its sender alone
@@ -140,8 +142,9 @@ type Store interface {
 	// ChatroomHistory returns messages in the order asked for.
 	ChatroomHistory(ctx context.Context, app string, room int64, q History) ([]*Message, error)
 	// DeleteChatroomMessage removes a message and stores the notification that
-	// note makes of it, if any. CodeNotFound: there is no such message.
-	DeleteChatroomMessage(ctx context.Context, app string, room int64, from string, timeMs int64, note func(*Message) *Message) (*Message, error)
+	// note makes of it, if any; an error of note leaves the message. CodeNotFound:
+	// there is no such message.
+	DeleteChatroomMessage(ctx context.Context, app string, room int64, from string, timeMs int64, note func(*Message) (*Message, error)) (*Message, error)
 	// TrimChatrooms deletes up to limit messages older than beforeMs and returns
 	// how many there were.
 	TrimChatrooms(ctx context.Context, app string, beforeMs int64, limit int) (int64, error)

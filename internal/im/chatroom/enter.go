@@ -53,6 +53,9 @@ func (s *Service) Enter(ctx context.Context, a *app.App, e Entry) (*Room, *Membe
 		check("ext of the notification", e.EnterExt, maxNotifyExt), check("tag expression", e.Target, maxTarget), m.setTags(e.Tags)); err != nil {
 		return nil, nil, err
 	}
+	if _, err := ParseTarget(e.Target); err != nil {
+		return nil, nil, err
+	}
 	r, err := s.Get(ctx, a.Key, e.Room)
 	switch {
 	case err != nil:
@@ -145,7 +148,9 @@ func (s *Service) pass(ctx context.Context, a *app.App, id int, m *Member, fromC
 		return err
 	}
 	self := author{m.Accid, m.Nick, fromClient}
-	stored, _, err := s.c.Store.AppendChatroom(ctx, s.note(r, id, self, &self, ext, more...), 0)
+	note := s.note(r, id, self, &self, ext, more...)
+	note.Audience = m.audience()
+	stored, _, err := s.c.Store.AppendChatroom(ctx, note, 0)
 	if err == nil {
 		s.publish(stored, connection)
 	}

@@ -53,8 +53,14 @@ func (s *Service) Send(ctx context.Context, q Send) (Sent, error) {
 		return Sent{}, im.Errorf(im.CodeBadParam, "a message needs a client id")
 	}
 	if err := first(check("client id", m.ClientID, maxClientID), check("body", m.Body, int(set.TextLimit)), check("ext", m.Ext, int(set.RoomExtLimit)),
-		check("word list", m.ClientSpam, maxTag)); err != nil {
+		check("word list", m.ClientSpam, maxTag), check("tag expression", m.Target, maxTarget)); err != nil {
 		return Sent{}, err
+	}
+	if _, err := ParseTarget(m.Target); err != nil {
+		return Sent{}, err
+	}
+	if m.Audience = m.Target; m.Target == "" && q.From != nil {
+		m.Audience = q.From.audience()
 	}
 	r, err := s.Get(ctx, m.App, m.Room)
 	if err != nil {

@@ -244,12 +244,42 @@ func (s *Service) Delete(ctx context.Context, a *app.App, room int64, from strin
 	if err != nil {
 		return err
 	}
-	by := s.owner(ctx, r)
-	note, err := s.c.Store.DeleteChatroomMessage(ctx, a.Key, room, from, timeMs, func(m *Message) *Message {
-		if !a.Settings.RoomDeleteNote || m.Type == Notification {
-			return nil
+	return s.remove(ctx, r, Recall{From: from, TimeMs: timeMs}, s.owner(ctx, r), func(m *Message) bool { return a.Settings.RoomDeleteNote && m.Type != Notification })
+}
+
+// Recall names a message that somebody takes back.
+type Recall struct {
+	Room     int64
+	From     string // its author
+	TimeMs   int64
+	ClientID string
+	By       *account.Account
+	Ext      string // of the notification
+}
+
+// Recall removes a message from a room's history and tells the room (323).
+func (s *Service) Recall(ctx context.Context, appKey string, q Recall) error {
+	if err := check("ext", q.Ext, maxNotifyExt); err != nil {
+		return err
+	}
+	r, err := s.Get(ctx, appKey, q.Room)
+	if err != nil {
+		return err
+	}
+	by := author{q.By.Accid, q.By.Card.Name, presence.ClientServer}
+	return s.remove(ctx, r, q, by, func(*Message) bool { return true })
+}
+
+// remove takes a message out of the history; tell says whether the room hears of it.
+func (s *Service) remove(ctx context.Context, r *Room, q Recall, by author, tell func(*Message) bool) error {
+	note, err := s.c.Store.DeleteChatroomMessage(ctx, r.App, r.ID, q.From, q.TimeMs, func(m *Message) (*Message, error) {
+		if q.ClientID != "" && m.ClientID != q.ClientID {
+			return nil, im.Errorf(im.CodeNotFound, "no such message")
 		}
-		return s.note(r, noteDeleted, by, &author{accid: m.From, nick: m.FromNick}, "", field{"msgTime", m.TimeMs}, field{"msgId", m.ClientID})
+		if !tell(m) {
+			return nil, nil
+		}
+		return s.note(r, noteDeleted, by, &author{accid: m.From, nick: m.FromNick}, q.Ext, field{"msgTime", m.TimeMs}, field{"msgId", m.ClientID}), nil
 	})
 	if err == nil && note != nil {
 		s.publish(note, "")

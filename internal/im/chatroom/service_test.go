@@ -103,6 +103,7 @@ func TestEnter(t *testing.T) {
 		{"too many tags", chatroom.Entry{Account: w.account("bob"), Tags: `["1","2","3","4","5","6","7","8","9","10","11"]`}, im.CodeBadParam, 0, ""},
 		{"a long tag", chatroom.Entry{Account: w.account("bob"), Tags: `["` + long + `"]`}, im.CodeBadParam, 0, ""},
 		{"a long expression", chatroom.Entry{Account: w.account("bob"), Target: long + long}, im.CodeBadParam, 0, ""},
+		{"no expression", chatroom.Entry{Account: w.account("bob"), Target: "red"}, im.CodeBadParam, 0, ""},
 		{"no room", chatroom.Entry{Room: 1, Account: w.account("bob")}, im.CodeNotFound, 0, ""},
 		{"a closed room", chatroom.Entry{Room: closed.ID, Account: w.account("alice")}, im.CodeRoomClosed, 0, ""},
 	} {

@@ -212,7 +212,7 @@ func (s *Store) ChatroomHistory(ctx context.Context, app string, room int64, q c
 
 // DeleteChatroomMessage removes a message and stores the notification of it.
 func (s *Store) DeleteChatroomMessage(ctx context.Context, app string, room int64, from string, timeMs int64,
-	note func(*chatroom.Message) *chatroom.Message) (told *chatroom.Message, err error) {
+	note func(*chatroom.Message) (*chatroom.Message, error)) (told *chatroom.Message, err error) {
 	no, err := s.appNo(ctx, app)
 	if err != nil {
 		return nil, err
@@ -230,12 +230,13 @@ func (s *Store) DeleteChatroomMessage(ctx context.Context, app string, room int6
 		if len(found) == 0 {
 			return im.Errorf(im.CodeNotFound, "no such message")
 		}
-		if _, err := t.exec(ctx, `DELETE FROM chatroom_message WHERE app = $1 AND room = $2 AND time = $3`, no, room, timeMs); err != nil {
+		tell, err := note(found[0])
+		if err != nil {
 			return err
 		}
-		tell := note(found[0])
-		if told = nil; tell == nil {
-			return nil
+		if _, err := t.exec(ctx, `DELETE FROM chatroom_message WHERE app = $1 AND room = $2 AND time = $3`, no, room, timeMs); err != nil || tell == nil {
+			told = nil
+			return err
 		}
 		next := *tell
 		told = &next

@@ -165,7 +165,13 @@ func testChatrooms(t *testing.T, e *env) {
 		}
 	})
 	t.Run("deleted", func(t *testing.T) {
-		note := func(m *chatroom.Message) *chatroom.Message { return text(7, 3000, "alice", "gone "+m.ClientID) }
+		note := func(m *chatroom.Message) (*chatroom.Message, error) {
+			return text(7, 3000, "alice", "gone "+m.ClientID), nil
+		}
+		refusal := errors.New("no")
+		if _, err := s.DeleteChatroomMessage(e.ctx(), app, 7, "bob", 1000, func(*chatroom.Message) (*chatroom.Message, error) { return nil, refusal }); !errors.Is(err, refusal) {
+			t.Errorf("refused: %v", err)
+		}
 		for _, c := range []struct {
 			name, app, from string
 			ms              int64
@@ -177,7 +183,7 @@ func testChatrooms(t *testing.T, e *env) {
 		if told, err := s.DeleteChatroomMessage(e.ctx(), app, 7, "bob", 1000, note); err != nil || told.ClientID != "gone p0" || told.TimeMs != 3000 {
 			t.Errorf("deleted: %+v, %v", told, err)
 		}
-		silent := func(*chatroom.Message) *chatroom.Message { return nil }
+		silent := func(*chatroom.Message) (*chatroom.Message, error) { return nil, nil }
 		if told, err := s.DeleteChatroomMessage(e.ctx(), app, 7, "bob", 1001, silent); err != nil || told != nil {
 			t.Errorf("deleted silently: %+v, %v", told, err)
 		}
