@@ -88,6 +88,7 @@ type Server struct {
 	friends       *friend.Service
 	teams         *team.Service
 	rooms         *chatroom.Service
+	arrivals      *loop // tells chat rooms of who comes and goes
 	gateway       *gateway.Gateway
 	rest          *nimapi.API
 	cluster       *presence.Cluster
@@ -171,6 +172,9 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.rooms = s.newRooms(dir)
 	chat := qchat.New(qchat.Config{Store: s.store, Accounts: s.accounts, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
 	circles := qchatgw.New(qchatgw.Config{Refused: refused, Apps: s.apps, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Node: node, Files: s.files.service, Chat: chat})
+	halls := chatroomgw.New(chatroomgw.Config{Apps: s.apps, Accounts: s.accounts, Directory: dir, Rooms: s.rooms, Clock: clock, Log: log, Node: node, Files: s.files.service,
+		Metrics: registry})
+	s.arrivals = newLoop(halls.Run)
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)
 	// Sockets that were let through at the handshake may open closer together.
 	upgrade := gateway.NewAddressLimit(2*cfg.Gateway.ConnectRate, 2*cfg.Gateway.ConnectBurst, clock)
@@ -182,7 +186,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.gateway = gateway.New(gateway.Config{Missed: missed, Apps: s.apps, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Metrics: registry,
 		ClientAddr: addr.of, MaxFrame: cfg.Gateway.MaxFrameBytes, LoginTimeout: cfg.Gateway.LoginTimeout,
 		PacketRate: cfg.Gateway.PacketRate, PacketBurst: cfg.Gateway.PacketBurst, MaxConnections: cfg.Gateway.MaxConnections,
-		SendQueue: cfg.Gateway.SendQueueBytes, AllowConnect: connect.Allow, AllowUpgrade: upgrade.Allow}, nim, circles, chatroomgw.New())
+		SendQueue: cfg.Gateway.SendQueueBytes, AllowConnect: connect.Allow, AllowUpgrade: upgrade.Allow}, nim, circles, halls)
 	s.cluster = presence.NewCluster(dir, s.bus, clock, many, func(d *presence.Device) {
 		s.gateway.Handle(im.Event{Kind: im.EventDeviceDown, App: d.App, To: d.Accid, Body: d.Encode()})
 		lost := *d
@@ -220,6 +224,7 @@ func (s *Server) compose(registry *prometheus.Registry, certs cert.Source, login
 	s.life.AddService("presence", newLoop(s.subscriptions.Run), 0)
 	s.life.AddService("expiry", newLoop(s.expire), 0)
 	s.life.AddService("cluster", newLoop(s.cluster.Run), 0)
+	s.life.AddService("chat room notices", s.arrivals, 0)
 	s.life.AddService("gateway", s.gateway, s.cfg.DrainTimeout)
 	s.life.AddService("metrics", metrics.NewPrivate(metrics.PrivateOptions{Addr: s.cfg.Metrics, Optional: !s.cfg.IsSet("metrics"),
 		Gatherer: registry, Health: s.health, Log: s.log}), 0)
@@ -248,6 +253,7 @@ func (s *Server) event(ev im.Event) {
 		return
 	}
 	s.teams.Observe(ev)
+	s.rooms.Observe(ev)
 	if s.cluster.Observe(ev) {
 		s.subscriptions.Observe(ev)
 		s.gateway.Handle(ev)

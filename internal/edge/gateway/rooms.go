@@ -190,11 +190,14 @@ func (g *Gateway) roomChanged(ev im.Event) {
 		g.log.Error("room event", "err", err)
 		return
 	}
+	product := "" // QChat's servers are for its connections, teams for those of NIM
+	if ev.Conv.IsQChat() {
+		product = presence.ProductQChat
+	}
 	move := func(accids []string, in bool) {
 		for _, accid := range accids {
 			for _, s := range g.hub.of(ev.App, accid) {
-				// QChat's servers are for its connections, teams for the others.
-				if ev.Conv.IsQChat() == (s.login.Load().Device.Product == presence.ProductQChat) {
+				if s.login.Load().Device.Product == product {
 					s.moveRoom(ev.Conv, in)
 				}
 			}

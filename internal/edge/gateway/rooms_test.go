@@ -137,3 +137,19 @@ func TestRoomsOfASessionThatFails(t *testing.T) {
 	}
 	b.in("app", "t|1", s)
 }
+
+// A connection in a chat room hears nothing of its account's teams and servers.
+func TestRoomsAreOfOneProduct(t *testing.T) {
+	b := newRoomBed(t)
+	nim, circle, hall := b.session("app", "a"), b.session("app", "a"), b.session("app", "a")
+	circle.login.Load().Device.Product, hall.login.Load().Device.Product = presence.ProductQChat, presence.ProductChatroom
+	enter(t, nim)
+	enter(t, circle)
+	enter(t, hall, im.ChatroomKey(1))
+	for _, conv := range []im.ConvKey{im.TeamKey(1), im.QChatKey(1)} {
+		b.change("app", conv, team.Room{Joined: []string{"a"}})
+	}
+	b.in("app", im.TeamKey(1), nim)
+	b.in("app", im.QChatKey(1), circle)
+	b.in("app", im.ChatroomKey(1), hall)
+}

@@ -62,6 +62,8 @@ type Login struct {
 	// Client tells one client of the account from the others across connections:
 	// its device id, or what else is known of it.
 	Client string
+	// Data is what the product remembers of the connection.
+	Data any
 	// ResumeMs is set by LogIn for reconnects: messages up to this time reached
 	// the client on the connection it lost.
 	ResumeMs int64

@@ -29,7 +29,7 @@ func TestEveryCommandHasARow(t *testing.T) {
 	}{
 		{nimgw.New(nimgw.Config{}), nimwire.Commands(), 184, nimwire.Login.ID(), nimwire.Beyond()},
 		{qchatgw.New(qchatgw.Config{}), qchatwire.Commands(), 137, qchatwire.QchatLogin.ID(), nil},
-		{chatroomgw.New(), chatroomwire.Commands(), 38, chatroomwire.ChatroomLogin.ID(), nil},
+		{chatroomgw.New(chatroomgw.Config{}), chatroomwire.Commands(), 38, chatroomwire.ChatroomLogin.ID(), nil},
 	}
 	g := gateway.New(gateway.Config{Clock: time.Now, Log: hytest.Quiet(), Metrics: prometheus.NewRegistry()},
 		products[0].product, products[1].product, products[2].product)

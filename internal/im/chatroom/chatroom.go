@@ -15,11 +15,14 @@ import (
 
 // EventMessage tells a room of a message; Body is a Message. EventClosed tells it
 // that it is closed. EventReplaced tells every node of a connection that had to
-// leave for another one of its account; Body is a Replaced.
+// leave for another one of its account, or whose user has come back; Body is a
+// Replaced. EventReturned tells a room of an anonymous client that has reconnected
+// under a new name; Body is its device id.
 const (
 	EventMessage = im.EventChatroomBase + iota
 	EventClosed
 	EventReplaced
+	EventReturned
 )
 
 // Room is a chat room. Times are ms since 1970.
@@ -87,7 +90,6 @@ type Message struct {
 	Target       string `json:"tt,omitempty"` // tag expression that the sender named
 	Audience     string `json:"au,omitempty"` // the one that counts; "" = everybody
 	Passing      bool   `json:"pa,omitempty"` // a notification that many of may come: it counts as ordinary
-	ClientSpam   string `json:"cs,omitempty"` // the client's own word list was used: passed on
 	SpamResult   string `json:"-"`            // moderation stopped it: JSON for its sender alone
 }
 
@@ -108,12 +110,6 @@ type Replaced struct {
 	Room   int64  `json:"r"`
 	Accid  string `json:"a"`
 	Device string `json:"d"`
-}
-
-// Encode packs r for the bus.
-func (r *Replaced) Encode() []byte {
-	b, _ := json.Marshal(r) // texts and numbers: cannot fail
-	return b
 }
 
 // History asks for messages of a room. Times are ms and not inclusive.

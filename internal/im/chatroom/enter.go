@@ -62,7 +62,7 @@ func (s *Service) Enter(ctx context.Context, a *app.App, e Entry) (*Room, *Membe
 		return nil, nil, err
 	case !r.Open:
 		return nil, nil, im.Errorf(im.CodeRoomClosed, "the chat room is closed")
-	case e.Automatic && s.replaced.has(a.Key, Replaced{e.Room, m.Accid, e.Device}):
+	case e.Automatic && s.replaced.still(a.Key, Replaced{e.Room, m.Accid, e.Device}):
 		return nil, nil, im.Errorf(im.CodeRepeated, "another connection has taken this one's place")
 	}
 	for _, text := range []*string{e.Nick, e.Ext} {
@@ -159,21 +159,44 @@ func (s *Service) pass(ctx context.Context, a *app.App, id int, m *Member, fromC
 
 // Replace makes every node refuse the automatic reconnects of a device for a
 // while: its account uses another one in this room now.
-func (s *Service) Replace(appKey string, r Replaced) {
-	s.c.Bus.Publish(im.Event{Kind: EventReplaced, App: appKey, Conv: im.ChatroomKey(r.Room), Body: r.Encode()})
+func (s *Service) Replace(appKey string, r Replaced) { s.tellNodes(appKey, replacedEvent{r, false}) }
+
+// Return makes every node forget what Replace said: a user has entered with the
+// device again.
+func (s *Service) Return(appKey string, r Replaced) {
+	if s.replaced.has(appKey, r) {
+		s.tellNodes(appKey, replacedEvent{r, true})
+	}
 }
 
-// Allow forgets what Replace said: a user has entered with the device again.
-func (s *Service) Allow(appKey string, r Replaced) { s.replaced.drop(appKey, r) }
+type replacedEvent struct {
+	Replaced
+	Back bool `json:"b,omitempty"`
+}
+
+func (s *Service) tellNodes(appKey string, e replacedEvent) {
+	b, _ := json.Marshal(e) // texts and numbers: cannot fail
+	s.c.Bus.Publish(im.Event{Kind: EventReplaced, App: appKey, Conv: im.ChatroomKey(e.Room), Body: b})
+}
+
+// AnonymousBack makes the connection leave that an anonymous client had in the
+// room before it reconnected: it has a new name, and only its device is the same.
+func (s *Service) AnonymousBack(appKey string, room int64, device, connection string) {
+	s.c.Bus.Publish(im.Event{Kind: EventReturned, App: appKey, Conv: im.ChatroomKey(room), Origin: connection, Body: []byte(device)})
+}
 
 // Observe follows the events of all nodes.
 func (s *Service) Observe(ev im.Event) {
 	if ev.Kind != EventReplaced {
 		return
 	}
-	var r Replaced
-	if json.Unmarshal(ev.Body, &r) == nil {
-		s.replaced.put(ev.App, r)
+	var e replacedEvent
+	switch err := json.Unmarshal(ev.Body, &e); {
+	case err != nil:
+	case e.Back:
+		s.replaced.drop(ev.App, e.Replaced)
+	default:
+		s.replaced.put(ev.App, e.Replaced)
 	}
 }
 
@@ -211,14 +234,17 @@ func (p *replaced) put(app string, r Replaced) {
 	p.young[replacedKey{app, r}] = p.clock.NowMs() + replacedFor
 }
 
-// has says whether a device is kept out, and keeps it out longer: it is still
-// trying.
+// has says whether a device is kept out.
 func (p *replaced) has(app string, r Replaced) bool {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	k := replacedKey{app, r}
-	until := max(p.young[k], p.old[k])
-	p.mu.Unlock()
-	if until <= p.clock.NowMs() {
+	return max(p.young[k], p.old[k]) > p.clock.NowMs()
+}
+
+// still is has for a device that is trying, and keeps it out longer.
+func (p *replaced) still(app string, r Replaced) bool {
+	if !p.has(app, r) {
 		return false
 	}
 	p.put(app, r)

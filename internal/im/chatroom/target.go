@@ -109,8 +109,8 @@ func (p *targetParser) prim() *Target {
 	return &Target{like: like}
 }
 
-// audience is the expression of what a member sends without naming one: that of
-// its login, else those who have all of its own tags.
+// audience says who hears that a member comes and goes: whom its login names, else
+// those who have all of its own tags.
 func (m *Member) audience() string {
 	if m.Target != "" || len(m.Tags) == 0 {
 		return m.Target

@@ -23,7 +23,7 @@ export function parseKind(kind) {
   return { build, version };
 }
 
-// product: nim, or qchat, which has no build for mini-apps.
+// product: nim, chatroom, or qchat, which has no build for mini-apps.
 export function bundlePath(kind, product = 'nim') {
   const { build, version } = parseKind(kind);
   return new URL(`node_modules/nim-web-sdk-ng-${version}/dist/${BUILDS[build].replace('NIM', product.toUpperCase())}.js`, ROOT);
@@ -102,7 +102,7 @@ export class Client {
     return deadline(this.run('call', path, args), 15000, `${this.name} ${path} never settled`);
   }
 
-  connect() { return this.call(this.product === 'nim' ? 'connect' : 'login'); }
+  connect() { return this.call(this.product === 'qchat' ? 'login' : 'connect'); }
 
   sendText(to, body, extra) { return this.call('msg.sendTextMsg', { scene: 'p2p', to: to.accid ?? to, body, ...extra }); }
   history(to, extra) { return this.call('msgLog.getHistoryMsgs', { scene: 'p2p', to: to.accid ?? to, ...extra }); }

@@ -13,6 +13,7 @@
     'updateSuperTeam', 'addSuperTeamMembers', 'removeSuperTeamMembers', 'updateSuperTeamManagers', 'transferSuperTeam',
     'myTeamMembers', 'updateSuperTeamMembersMute', 'updateSuperTeamMember', 'dismissSuperTeam', 'mySuperTeamMembers',
     'multiSpotLogin', 'message', 'messageUpdate', 'systemNotification', 'unreadInfo', // QChat
+    'chatroomMsg', 'tagsUpdate', // Chatroom
     'updateUserInfo', 'signalingNotify', 'signalingMembersSync', 'signalingUnreadMessageSync', 'signalingMultiClientSync',
   ];
 
@@ -57,7 +58,7 @@
   }
 
   const commands = {
-    create: (options, other) => adopt(new (root.NIM || root.QChat)(options, other)),
+    create: (options, other) => adopt(new (root.NIM || root.QChat || root.Chatroom)(options, other)),
     getInstance: (options, other) => adopt(root.NIM.getInstance(options, other)),
     use: (index) => { current = instances[index]; },
     get: (path) => path.split('.').reduce((o, k) => (o === undefined || o === null ? undefined : o[k]), current),
