@@ -55,7 +55,7 @@ type Refusal struct {
 func Reasons() []string {
 	return []string{
 		"no such app", "app disabled", "no such account", "account blocked", "wrong token", "wrong password", "dynamic token invalid or expired",
-		"no login callback configured", "login method not enabled", "login field too long", "too many failed logins",
+		"no login callback configured", "refused by the app's server", "login method not enabled", "login field too long", "too many failed logins",
 		"another device has taken this account's place", "client_id does not match", "client_secret does not match",
 		"bad header", "clock differs", "wrong signature", "too many wrong signatures", "address not allowed",
 	}

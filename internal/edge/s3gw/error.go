@@ -58,6 +58,9 @@ func apiErrorOf(err error) *apiError {
 	}{
 		{errHash, "XAmzContentSHA256Mismatch", http.StatusBadRequest},
 		{errDigest, "BadDigest", http.StatusBadRequest},
+		{errPieceSig, "SignatureDoesNotMatch", http.StatusForbidden},
+		{errPiece, "InvalidRequest", http.StatusBadRequest},
+		{errChecksum, "BadDigest", http.StatusBadRequest},
 		{errIncomplete, "IncompleteBody", http.StatusBadRequest},
 		{file.ErrS3Key, "InvalidAccessKeyId", http.StatusForbidden},
 		{file.ErrS3Token, "InvalidToken", http.StatusBadRequest},

@@ -74,14 +74,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var p *file.Policy
+	var pieces *chain
 	signed := func() error {
 		var e *apiError
-		if p, e = h.authenticate(r); e != nil {
+		if p, pieces, e = h.authenticate(r); e != nil {
 			return e
 		}
 		return nil
 	}
-	if err := h.transfers.Transfer(w, r, signed, func(ctx context.Context, r *http.Request) error { return h.serve(ctx, w, r, p) }); err != nil {
+	if err := h.transfers.Transfer(w, r, signed, func(ctx context.Context, r *http.Request) error { return h.serve(ctx, w, r, p, pieces) }); err != nil {
 		e := apiErrorOf(err)
 		if e.status == http.StatusInternalServerError && r.Context().Err() == nil {
 			h.log.Error("S3 request failed", "method", r.Method, "path", r.URL.Path, "request", id, "err", err)
@@ -109,12 +110,13 @@ type request struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	policy *file.Policy
+	chain  *chain
 	query  url.Values
 }
 
-func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, p *file.Policy) error {
+func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, p *file.Policy, pieces *chain) error {
 	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	q := &request{h: h, w: w, r: r, policy: p, query: r.URL.Query()}
+	q := &request{h: h, w: w, r: r, policy: p, chain: pieces, query: r.URL.Query()}
 	if key == "" {
 		return q.bucket()
 	}
@@ -287,29 +289,46 @@ func parseParts(text []byte) ([]file.S3Part, *apiError) {
 
 // source is the body of an upload.
 func (q *request) source() (file.Source, error) {
-	if q.r.ContentLength < 0 {
-		return file.Source{}, newError("MissingContentLength", http.StatusLengthRequired, "the Content-Length header is needed")
-	}
 	body, err := q.checked()
 	if err != nil {
 		return file.Source{}, err
 	}
-	return file.Source{Body: body, Size: q.r.ContentLength, Type: q.r.Header.Get("Content-Type")}, nil
+	if body.size < 0 {
+		return file.Source{}, newError("MissingContentLength", http.StatusLengthRequired, "the Content-Length header is needed")
+	}
+	return file.Source{Body: body, Size: body.size, Type: q.r.Header.Get("Content-Type")}, nil
 }
 
 // checked is a body that ends with an error unless it is what its headers say.
-func (q *request) checked() (io.Reader, error) {
-	c := &checked{r: q.r.Body, left: q.r.ContentLength}
+func (q *request) checked() (*checked, error) {
+	c := &checked{r: q.r.Body, left: q.r.ContentLength, size: q.r.ContentLength}
 	switch want := q.r.Header.Get(hashHeader); {
 	case want == unsigned:
 	case strings.HasPrefix(want, "STREAMING-"):
-		return nil, newError("NotImplemented", http.StatusNotImplemented, "chunked signatures are not served")
+		n, err := strconv.ParseInt(q.r.Header.Get("X-Amz-Decoded-Content-Length"), 10, 64)
+		if err != nil || n < 0 {
+			return nil, newError("MissingContentLength", http.StatusLengthRequired, "the x-amz-decoded-content-length header is needed")
+		}
+		p, e := q.pieces(want, n)
+		if e != nil {
+			return nil, e
+		}
+		c.r, c.left, c.size = p, n, n
 	default:
 		b, err := hex.DecodeString(want)
 		if err != nil || len(b) != sha256.Size {
 			return nil, errArgument("x-amz-content-sha256 must be " + unsigned + " or 64 hex characters")
 		}
 		c.add(sha256.New(), b, errHash)
+	}
+	for name := range q.r.Header {
+		if sum := checksums(strings.ToLower(name)); sum != nil {
+			b, err := base64.StdEncoding.DecodeString(q.r.Header.Get(name))
+			if err != nil || len(b) != sum.Size() {
+				return nil, newError("InvalidRequest", http.StatusBadRequest, "the value of "+strings.ToLower(name)+" is not valid")
+			}
+			c.add(sum, b, errChecksum)
+		}
 	}
 	if want := q.r.Header.Get("Content-Md5"); want != "" {
 		b, err := base64.StdEncoding.DecodeString(want)
@@ -325,7 +344,8 @@ func (q *request) checked() (io.Reader, error) {
 // a body that ends with an error.
 type checked struct {
 	r     io.Reader
-	left  int64 // bytes that are still announced; -1 = not known
+	size  int64 // bytes announced; -1 = not known
+	left  int64 // of them still to come
 	sums  []hash.Hash
 	wants [][]byte
 	errs  []error

@@ -72,7 +72,7 @@ func sign(t *testing.T, r *http.Request, c credential, secret string, at time.Ti
 	if e != nil {
 		t.Fatal(e)
 	}
-	return signature(secret, c, at, text)
+	return newChain(secret, c, at).request(text)
 }
 
 func sorted(list []string) []string {
@@ -526,7 +526,7 @@ func TestRefused(t *testing.T) {
 		{"broken query", call{after: func(r *http.Request) { r.URL.RawQuery = "%zz" }}, 400, "InvalidArgument"},
 		{"no hash of the content", call{before: func(r *http.Request) { r.Header.Del(hashHeader) }}, 400, "InvalidArgument"},
 		{"a hash that is none", call{before: header(hashHeader, "abc")}, 400, "InvalidArgument"},
-		{"signed chunks", call{before: header(hashHeader, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")}, 501, "NotImplemented"},
+		{"pieces of no length", call{before: header(hashHeader, streamSigned)}, 411, "MissingContentLength"},
 		{"wrong hash", call{before: header(hashHeader, sha)}, 400, "XAmzContentSHA256Mismatch"},
 		{"wrong MD5", call{before: header("Content-MD5", md)}, 400, "BadDigest"},
 		{"an MD5 that is none", call{before: header("Content-MD5", "abc")}, 400, "InvalidDigest"},

@@ -91,49 +91,51 @@ func signedAt(r *http.Request) (time.Time, bool) {
 	return t.UTC(), err == nil
 }
 
-// authenticate says what a request may do: its upload policy.
-func (h *Handler) authenticate(r *http.Request) (*file.Policy, *apiError) {
+// authenticate says what a request may do, its upload policy, and what the pieces
+// of its body are signed with.
+func (h *Handler) authenticate(r *http.Request) (*file.Policy, *chain, *apiError) {
 	if r.URL.Query().Has("X-Amz-Signature") || r.URL.Query().Has("Signature") {
-		return nil, newError("InvalidRequest", http.StatusBadRequest, "signatures in the query are not accepted")
+		return nil, nil, newError("InvalidRequest", http.StatusBadRequest, "signatures in the query are not accepted")
 	}
 	c, e := parseAuthorization(r.Header.Get("Authorization"))
 	if e != nil {
-		return nil, e
+		return nil, nil, e
 	}
 	at, ok := signedAt(r)
 	if !ok {
-		return nil, errAccess("the request needs a valid x-amz-date or Date header")
+		return nil, nil, errAccess("the request needs a valid x-amz-date or Date header")
 	}
 	if d := h.clock().Sub(at); d > skew || d < -skew {
-		return nil, newError("RequestTimeTooSkewed", http.StatusForbidden, "the difference between the request time and the server's time is too large")
+		return nil, nil, newError("RequestTimeTooSkewed", http.StatusForbidden, "the difference between the request time and the server's time is too large")
 	}
 	if at.Format("20060102") != c.date {
-		return nil, errMalformed("the date of the credential is not that of the request")
+		return nil, nil, errMalformed("the date of the credential is not that of the request")
 	}
 	if !slices.Contains(c.signed, "host") {
-		return nil, errMalformed("host must be signed")
+		return nil, nil, errMalformed("host must be signed")
 	}
 	for name := range r.Header {
 		if low := strings.ToLower(name); strings.HasPrefix(low, "x-amz-") && !slices.Contains(c.signed, low) {
-			return nil, errAccess("there were headers present in the request which were not signed: " + printable(low))
+			return nil, nil, errAccess("there were headers present in the request which were not signed: " + printable(low))
 		}
 	}
 	if len(r.Header.Values("X-Amz-Security-Token")) > 1 {
-		return nil, newError("InvalidToken", http.StatusBadRequest, "more than one security token")
+		return nil, nil, newError("InvalidToken", http.StatusBadRequest, "more than one security token")
 	}
 	p, secret, err := h.files.VerifyS3(c.accessKey, r.Header.Get("X-Amz-Security-Token"))
 	if err != nil {
-		return nil, apiErrorOf(err)
+		return nil, nil, apiErrorOf(err)
 	}
 	canonical, e := canonicalRequest(r, c.signed)
 	if e != nil {
-		return nil, e
+		return nil, nil, e
 	}
-	if !hmac.Equal([]byte(signature(secret, c, at, canonical)), []byte(strings.ToLower(c.signature))) {
-		return nil, newError("SignatureDoesNotMatch", http.StatusForbidden,
+	pieces := newChain(secret, c, at)
+	if !hmac.Equal([]byte(pieces.request(canonical)), []byte(strings.ToLower(c.signature))) {
+		return nil, nil, newError("SignatureDoesNotMatch", http.StatusForbidden,
 			"the signature we calculated does not match the one provided; check the key, the signing method and that no proxy changes Host or path")
 	}
-	return p, nil
+	return p, pieces, nil
 }
 
 // canonicalRequest is the text that a client signs the digest of.
@@ -169,17 +171,46 @@ func canonicalRequest(r *http.Request, signed []string) (string, *apiError) {
 	return b.String(), nil
 }
 
-// signature is the hex text of the signature that the secret gives.
-func signature(secret string, c credential, at time.Time, canonical string) string {
-	sum := sha256.Sum256([]byte(canonical))
-	text := algorithm + "\n" + at.Format(amzTime) + "\n" + c.date + "/" + c.region + "/s3/aws4_request\n" + hex.EncodeToString(sum[:])
-	key := []byte("AWS4" + secret)
-	for _, part := range []string{c.date, c.region, "s3", "aws4_request", text} {
-		m := hmac.New(sha256.New, key)
+// chain signs a request, then the pieces of its body, each over the one before it.
+type chain struct {
+	key         []byte
+	time, scope string
+	last        string // signature, hex
+}
+
+func newChain(secret string, c credential, at time.Time) *chain {
+	k := &chain{key: []byte("AWS4" + secret), time: at.Format(amzTime), scope: c.date + "/" + c.region + "/s3/aws4_request"}
+	for _, part := range []string{c.date, c.region, "s3", "aws4_request"} {
+		m := hmac.New(sha256.New, k.key)
 		m.Write([]byte(part))
-		key = m.Sum(nil)
+		k.key = m.Sum(nil)
 	}
-	return hex.EncodeToString(key)
+	return k
+}
+
+func (c *chain) sign(kind string, parts ...string) string {
+	m := hmac.New(sha256.New, c.key)
+	m.Write([]byte(kind + "\n" + c.time + "\n" + c.scope + "\n" + strings.Join(parts, "\n")))
+	c.last = hex.EncodeToString(m.Sum(nil))
+	return c.last
+}
+
+// request is the signature of the canonical text of a request.
+func (c *chain) request(canonical string) string { return c.sign(algorithm, hexHash(canonical)) }
+
+// piece is the signature of a piece with this digest.
+func (c *chain) piece(sum []byte) string {
+	return c.sign(algorithm+"-PAYLOAD", c.last, hexHash(""), hex.EncodeToString(sum))
+}
+
+// trailer is the signature of the lines behind the last piece.
+func (c *chain) trailer(lines string) string {
+	return c.sign("AWS4-HMAC-SHA256-TRAILER", c.last, hexHash(lines))
+}
+
+func hexHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
 }
 
 // escape is the encoding of signatures: everything but letters, digits and
