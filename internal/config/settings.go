@@ -144,7 +144,7 @@ func table() []Setting {
 			Help:  "Connections of this node; 0: no limit.",
 			value: num(func(c *Config) *int { return &c.Gateway.MaxConnections }, integer(0, 1e8))},
 		{Name: "send-queue-bytes", Placeholder: "SIZE", Group: groupLimits, def: "4MiB",
-			Help:  "A client that lets more than this wait for it is closed.",
+			Help:  "A client that lets more than this of what others send it wait is closed.",
 			value: num(func(c *Config) *int { return &c.Gateway.SendQueueBytes }, size(64<<10, 1<<30))},
 		{Name: "drain-timeout", Placeholder: "DURATION", Group: groupLimits, def: "8s",
 			Help:  "Longest time between SIGTERM and the end of the process.",

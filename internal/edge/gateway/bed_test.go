@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -321,6 +322,19 @@ func (p *fakeProduct) Rows() []Row {
 		}),
 		Submit(command("refusedLaterWithBody", 9, 11), func(_ context.Context, _ *Session, _ *text, reply func(wire.REncoder, error)) error {
 			reply(&text{S: "body"}, im.Errorf(im.CodeBlacklisted, "no"))
+			return nil
+		}),
+		Handle(command("long", 9, 12), func(_ context.Context, _ *Session, q *text) (*text, error) {
+			n, err := strconv.Atoi(q.S)
+			return &text{S: strings.Repeat("l", n)}, err
+		}),
+		Submit(command("asked", 9, 13), func(_ context.Context, s *Session, q *text, reply func(wire.REncoder, error)) error {
+			n, err := strconv.Atoi(q.S)
+			for i := 0; i < n && err == nil; i++ {
+				err = s.PushAsked(wire.ID{SID: 9, CID: 8}, &text{S: strings.Repeat("a", 100_000)})
+			}
+			p.note(fmt.Sprint("asked ", err == nil))
+			reply(nil, err)
 			return nil
 		}),
 		Push(wire.Command{Name: "push", Product: "fake", SID: 9, CID: 8, FromServer: true}),

@@ -52,7 +52,7 @@ func Handle[Req any, PReq interface {
 		case err != nil:
 			s.fail(c, p.req.ID(), p.req.SER, err, body)
 		case !c.NoAnswer:
-			s.Reply(p.req.ID(), p.req.SER, im.CodeOK, body)
+			s.answer(p.req.ID(), p.req.SER, im.CodeOK, body)
 		}
 	}}
 }
@@ -124,6 +124,9 @@ type Table struct {
 
 // dispatch runs the row of a packet.
 func (g *Gateway) dispatch(s *Session, p *packet) {
+	if s.room() != nil {
+		return // closed
+	}
 	row, ok := g.row(s, p.req.ID())
 	switch {
 	case !ok || row.Push:

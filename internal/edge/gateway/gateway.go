@@ -71,6 +71,9 @@ const (
 	writeLimit     = 15 * time.Second
 	leaveLimit     = 3 * time.Second
 	sweepEvery     = time.Second
+	// syncLimit is how long events wait for the end of a sync. Ten minutes carry
+	// 15 MB at the 200 kbit/s of a bad mobile connection.
+	syncLimit = 10 * time.Minute
 )
 
 // Gateway accepts and owns all client connections of a node.
@@ -92,6 +95,8 @@ type Gateway struct {
 
 	ctx      context.Context // ends when the gateway stops
 	stop     context.CancelFunc
+	patient  context.Context // ends when the gateway begins to stop: nobody waits for slow clients then
+	hurry    context.CancelFunc
 	wg       sync.WaitGroup // every goroutine of every session
 	draining atomic.Bool
 	stopping atomic.Bool // requests that come now are not handled any more
@@ -108,9 +113,10 @@ type boundRow struct {
 // New returns a gateway; Start it before it serves.
 func New(c Config, products ...Product) *Gateway {
 	ctx, stop := context.WithCancel(context.Background())
+	patient, hurry := context.WithCancel(ctx)
 	g := &Gateway{cfg: c, log: c.Log, metrics: newMetrics(c.Metrics), buffers: newBufferPool(), packets: newPacketPool(),
 		hub: newHub(), rooms: newRooms(), lost: newLostClients(), products: products, tables: map[string]map[wire.ID]*boundRow{}, firsts: map[wire.ID]*boundRow{},
-		ctx: ctx, stop: stop, sessions: map[*Session]struct{}{}}
+		ctx: ctx, stop: stop, patient: patient, hurry: hurry, sessions: map[*Session]struct{}{}}
 	if c.Missed != nil {
 		g.sequencer = newSequencer(g.deliver, c.Missed, func(err error) { g.log.Error("read missed messages", "err", err) })
 	}
@@ -406,7 +412,7 @@ func (g *Gateway) deliver(ev im.Event) {
 // Offer delivers a message to a session according to its sync state.
 func (s *Session) Offer(d Delivery) {
 	s.gw.metrics.delivered.Inc()
-	if !s.live.offer(d, s.gw.nowMs(), s.PutFrame) {
+	if !s.live.offer(d, s.gw.nowMs(), s.gw.cfg.SendQueue/2, s.PutFrame) {
 		s.Close(ReasonSyncOverflow)
 	}
 }
@@ -436,6 +442,7 @@ func (g *Gateway) Drain() { g.draining.Store(true) }
 func (g *Gateway) Stop(ctx context.Context) error {
 	g.Drain()
 	g.stopping.Store(true)
+	g.hurry()
 	g.waitIdle(ctx)
 	g.CloseAll(ReasonDraining)
 	done := make(chan struct{})
@@ -510,6 +517,8 @@ func (g *Gateway) sweepOne(s *Session, now int64) {
 		s.Close(ReasonSlowClient)
 	case s.leaveMs.Load() != 0 && now-s.leaveMs.Load() > leaveLimit.Milliseconds():
 		s.Close(ReasonLogout)
+	case s.live.waitsSince(now) > syncLimit:
+		s.Close(ReasonNoSync)
 	default:
 		if now-s.beatMs > heartbeatEvery.Milliseconds() {
 			s.beatMs = now

@@ -3,6 +3,7 @@ package gateway
 import (
 	"maps"
 	"sync"
+	"time"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/message"
@@ -11,6 +12,7 @@ import (
 const (
 	// maxHeld bounds what happens to an account while one of its devices is
 	// between login and the end of its sync.
+	// Their bytes are bounded by half the send queue, into which they go then.
 	maxHeld = 2000
 	// maxUnacked bounds the delivered messages whose acknowledgement is awaited
 	// in memory; older ones are looked up in the store.
@@ -29,6 +31,8 @@ type liveState struct {
 	mu      sync.Mutex // guards the rest
 	on      bool
 	held    []Delivery
+	heldLen int                // bytes of their frames
+	waitMs  int64              // since when events wait, 0 = they do not
 	listed  map[int64]struct{} // ids beside messages that the sync under way contains
 	synced  map[int64]struct{} // ids of recent messages that the sync contained
 	untilMs int64              // when synced may be forgotten
@@ -64,15 +68,18 @@ type sent struct {
 }
 
 // offer passes an event to send now, keeps it, or drops it. It says false when
-// too much is held.
-func (l *liveState) offer(e Delivery, nowMs int64, send func([]byte)) bool {
+// too much is held; one event may be longer than maxBytes.
+func (l *liveState) offer(e Delivery, nowMs int64, maxBytes int, send func([]byte)) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.on {
-		if len(l.held) >= maxHeld {
+		if len(l.held) >= maxHeld || l.heldLen > 0 && l.heldLen+len(e.Frame) > maxBytes {
 			return false
 		}
-		l.held = append(l.held, e)
+		l.held, l.heldLen = append(l.held, e), l.heldLen+len(e.Frame)
+		if l.waitMs == 0 {
+			l.waitMs = nowMs
+		}
 		return true
 	}
 	if l.synced != nil {
@@ -161,7 +168,17 @@ func (s *Session) GoLive(contained, offline []*message.Message, finish func()) {
 		together = append(together, e)
 	}
 	flush()
-	l.held = nil
+	l.held, l.heldLen, l.waitMs = nil, 0, 0
+}
+
+// waitsSince says for how long events have been waiting, 0 if they are not.
+func (l *liveState) waitsSince(nowMs int64) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waitMs == 0 {
+		return 0
+	}
+	return time.Duration(nowMs-l.waitMs) * time.Millisecond
 }
 
 // joined is the frame of messages that waited one behind the other.
@@ -196,7 +213,7 @@ func (s *Session) Listed(ids ...int64) {
 // Hold makes events wait again: another sync begins on the same connection.
 func (s *Session) Hold() {
 	s.live.mu.Lock()
-	s.live.on = false
+	s.live.on, s.live.waitMs = false, s.gw.nowMs()
 	s.live.mu.Unlock()
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ type liveModel struct {
 func newLiveModel(stored int) *liveModel {
 	m := &liveModel{clock: hytest.NewClock(time.Time{}), contained: map[int64]int{}}
 	m.next = im.FirstIDAt(m.clock.NowMs())
-	m.s = &Session{gw: &Gateway{cfg: Config{Clock: m.clock.Now}, metrics: newMetrics(nowhere{})}}
+	m.s = &Session{gw: &Gateway{cfg: Config{Clock: m.clock.Now, SendQueue: 1 << 30}, metrics: newMetrics(nowhere{})}}
 	m.s.out = writer{limit: 1 << 30, flushSoon: func() {}}
 	for range stored {
 		m.commit()
@@ -96,7 +97,8 @@ func (m *liveModel) end(from, upTo int) {
 // live ones in order and none before the first answer of 5-1.
 func (m *liveModel) check() error {
 	var live []int64
-	for i, f := range m.s.out.frames {
+	for i, queued := range m.s.out.frames {
+		f := queued.b
 		if string(f) == "synced" {
 			continue
 		}
@@ -199,7 +201,7 @@ func TestHeldMessagesTravelTogether(t *testing.T) {
 	m.s.GoLive([]*message.Message{{ID: 3}}, nil, func() {})
 	var got []int
 	for _, f := range m.s.out.frames {
-		got = append(got, len(f)/8)
+		got = append(got, len(f.b)/8)
 	}
 	if want := []int{1, 1, 100, 100}; !slices.Equal(got, want) {
 		t.Errorf("messages in the frames: %v, want %v", got, want)
@@ -221,4 +223,48 @@ func TestHeldEventsAreBounded(t *testing.T) {
 	s.Offer(Delivery{ID: 9_999_999, Frame: Frame([]byte("x"))})
 	c.expect("")
 	b.closedFor(ReasonSyncOverflow)
+}
+
+// Their bytes count as well, against half of what may wait for a client.
+func TestHeldBytesAreBounded(t *testing.T) {
+	const queue = 1 << 20
+	b := newBed(t, func(c *Config) { c.SendQueue = queue })
+	c := b.login("alice")
+	s := b.product.last()
+	frame := Frame([]byte(strings.Repeat("x", queue/8)))
+	for i := range 3 {
+		s.Offer(Delivery{ID: int64(i + 1), Frame: frame})
+	}
+	c.call(5, 9, 1, "", 200)
+	for i := range 2 {
+		s.Offer(Delivery{ID: int64(i + 4), Frame: frame})
+	}
+	c.expect("")
+	b.closedFor(ReasonSyncOverflow)
+
+	long := b.login("bob")
+	b.product.last().Offer(Delivery{ID: 9, Frame: Frame([]byte(strings.Repeat("y", 2*queue)))})
+	long.send(6, 5, 1, "")
+	if got := long.next(); len(got) != 2*queue {
+		t.Errorf("one event longer than the bound: %.100q", got)
+	}
+}
+
+// Events do not wait for ever for a client that does not synchronise.
+func TestNoSyncInTime(t *testing.T) {
+	b := newBed(t)
+	idle, waiting := b.login("carol"), b.login("alice")
+	b.product.last().Offer(Delivery{ID: 1, Frame: Frame([]byte("x"))})
+	for range int(syncLimit/time.Minute) + 1 {
+		for _, c := range []*client{idle, waiting} {
+			if c.write(beat) == nil {
+				c.next() // "" once it is closed
+			}
+		}
+		b.clock.Advance(time.Minute)
+	}
+	b.closedFor(ReasonNoSync)
+	if n := b.count("hongyan_connections", "", ""); n != 1 {
+		t.Errorf("%v connections: one that nothing waits for stays", n)
+	}
 }

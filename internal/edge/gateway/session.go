@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/im"
@@ -17,6 +18,17 @@ import (
 // maxPendingRequests bounds the requests of one session that wait for their
 // turn; a client that has more outstanding is broken or hostile.
 const maxPendingRequests = 1024
+
+// Bytes of requests that wait for their turn; when there are more the session
+// is not read until some have been handled. One request may be longer.
+const (
+	maxPendingBytes = 2 << 20
+	maxEarlyBytes   = 64 << 10 // before login
+)
+
+// roomLimit is how long a request waits for its client to take what it asked
+// for before. A client that takes nothing is closed sooner (writeLimit).
+const roomLimit = 2 * time.Minute
 
 // Session is one connection, before and after login. The gateway keeps it to a
 // reader, a writer and a queue; what a product remembers about it is in Product.
@@ -39,6 +51,8 @@ type Session struct {
 
 	inMu      sync.Mutex // guards the rest of this block
 	inbox     []*packet
+	inBytes   int           // of inbox
+	inRoom    chan struct{} // closed when a request was taken off; nil: the reader does not wait
 	running   bool
 	submitted int  // requests whose answer waits for a commit
 	over      bool // the connection has ended
@@ -94,6 +108,43 @@ func (s *Session) PutFrame(frame []byte) {
 	if !s.out.put(frame) {
 		s.Close(ReasonSlowClient)
 	}
+}
+
+// PushAsked sends a push that the client waits for, as at sync: when it has
+// taken most of what it was sent before. An error says that it does not, or
+// that the connection has ended.
+func (s *Session) PushAsked(id wire.ID, r wire.REncoder) error {
+	if err := s.room(); err != nil {
+		return err
+	}
+	s.out.putAsked(Frame(wire.AppendPush(nil, id.SID, id.CID, r)))
+	return nil
+}
+
+// room waits until the client has taken most of what waits for it. It is called
+// by the session's worker alone: a client can have much sent to itself, but one
+// thing after the other.
+func (s *Session) room() error {
+	if !s.out.crowded() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.gw.patient, roomLimit)
+	defer cancel()
+	// A client that is busy reading need not send anything (silenceLimit).
+	err := s.out.wait(ctx, func() { s.lastRead.Store(s.gw.nowMs()) })
+	switch {
+	case err == nil:
+	case s.gw.patient.Err() != nil:
+		s.Close(ReasonDraining)
+	default:
+		s.Close(ReasonSlowClient)
+	}
+	return err
+}
+
+// answer answers a request from the session's worker, which has waited for room.
+func (s *Session) answer(id wire.ID, ser int64, code im.Code, r wire.REncoder) {
+	s.out.putAsked(Frame(wire.AppendResponse(nil, id.SID, id.CID, ser, int(code), r)))
 }
 
 // Reply answers a request.
@@ -216,13 +267,28 @@ func (s *Session) received(msg []byte) bool {
 
 // queue keeps a packet for the session's worker.
 func (s *Session) queue(p *packet) bool {
+	limit := maxPendingBytes
+	if s.login.Load() == nil {
+		limit = maxEarlyBytes
+	}
 	s.inMu.Lock()
 	defer s.inMu.Unlock()
+	for s.inBytes > 0 && s.inBytes+len(p.data) > limit {
+		if s.inRoom == nil {
+			s.inRoom = make(chan struct{})
+		}
+		room := s.inRoom
+		s.inMu.Unlock()
+		s.startWork()
+		<-room // the worker always comes to an end: handlers have deadlines
+		s.inMu.Lock()
+	}
 	if len(s.inbox) >= maxPendingRequests {
 		s.Close(ReasonTooManyRequests)
 		return false
 	}
 	s.inbox = append(s.inbox, p)
+	s.inBytes += len(p.data)
 	return true
 }
 
@@ -257,6 +323,11 @@ func (s *Session) work() {
 		p := s.inbox[0]
 		s.inbox[0] = nil
 		s.inbox = s.inbox[1:]
+		s.inBytes -= len(p.data)
+		if s.inRoom != nil {
+			close(s.inRoom)
+			s.inRoom = nil
+		}
 		s.inMu.Unlock()
 		s.gw.dispatch(s, p)
 		s.gw.packets.put(p)
@@ -355,6 +426,7 @@ const (
 	ReasonDraining        Reason = "draining"
 	ReasonBusGap          Reason = "events may have been lost"
 	ReasonSyncOverflow    Reason = "too much happened during sync"
+	ReasonNoSync          Reason = "no sync in time"
 )
 
 // Delivered resolves acknowledged message ids and records them.

@@ -1,18 +1,30 @@
 package gateway
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// coalesce is how many bytes are joined into one write.
-const coalesce = 32 << 10
+const (
+	// coalesce is how many bytes are joined into one write.
+	coalesce = 32 << 10
+	// writePiece is the most that is written at once: writeLimit is for a piece,
+	// so that a slow peer has its time for a long frame.
+	writePiece = 64 << 10
+)
+
+// errEnded says that nothing will be written any more.
+var errEnded = errors.New("the connection has ended")
 
 // writer is a connection's bounded outgoing queue. Whoever has something to
 // send appends and goes on; one worker at a time writes, and only while there is
-// something to write. Nobody ever waits for a slow peer: a
-// queue that grows over its bound ends the connection.
+// something to write. Nobody who tells many ever waits for a slow peer: a queue
+// of such frames that grows over its bound ends the connection. What the peer
+// itself asked for does not count, as its request waits for room first.
 type writer struct {
 	conn      Conn
 	limit     int
@@ -22,28 +34,93 @@ type writer struct {
 	busySince atomic.Int64 // ms; when the write under way began, 0 = none
 
 	mu      sync.Mutex // guards the rest
-	frames  [][]byte
-	bytes   int
+	frames  []outFrame
+	bytes   int // that wait or are being written
+	pushed  int // those of them that count against limit
 	writing bool
 	closed  bool
-	last    bool // after what is queued the peer is expected to close
+	last    bool          // after what is queued the peer is expected to close
+	room    chan struct{} // closed when something was written or nothing will be; nil: nobody waits
+}
+
+// outFrame is a frame in the queue; asked ones do not count against the bound.
+type outFrame struct {
+	b     []byte
+	asked bool
 }
 
 // put queues a frame made by Frame. It says false if the queue is over its
-// bound, in which case the connection must be closed.
+// bound, in which case the connection must be closed. One frame may be longer
+// than the bound.
 func (w *writer) put(frame []byte) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed || w.last {
 		return true // on its way out: dropped, as with any lost connection
 	}
-	if w.bytes+len(frame) > w.limit {
+	if w.pushed > 0 && w.pushed+len(frame) > w.limit {
 		return false
 	}
-	w.frames = append(w.frames, frame)
-	w.bytes += len(frame)
-	w.start()
+	w.pushed += len(frame)
+	w.append(outFrame{b: frame})
 	return true
+}
+
+// putAsked queues a frame that the peer asked for, after wait.
+func (w *writer) putAsked(frame []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed && !w.last {
+		w.append(outFrame{b: frame, asked: true})
+	}
+}
+
+func (w *writer) append(f outFrame) {
+	w.frames = append(w.frames, f)
+	w.bytes += len(f.b)
+	w.start()
+}
+
+// crowded says whether more waits than what a further request may be added to.
+func (w *writer) crowded() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bytes > w.limit/2
+}
+
+// wait returns when no more than half the bound waits. took is called whenever
+// the peer has taken something meanwhile.
+func (w *writer) wait(ctx context.Context, took func()) error {
+	for {
+		w.mu.Lock()
+		if w.closed || w.last {
+			w.mu.Unlock()
+			return errEnded
+		}
+		if w.bytes <= w.limit/2 {
+			w.mu.Unlock()
+			return nil
+		}
+		if w.room == nil {
+			w.room = make(chan struct{})
+		}
+		room := w.room
+		w.mu.Unlock()
+		select {
+		case <-room:
+			took()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// wake has those who wait for room look again; mu is held.
+func (w *writer) wake() {
+	if w.room != nil {
+		close(w.room)
+		w.room = nil
+	}
 }
 
 // finish ends writing when the queue has been written: the peer closes then.
@@ -54,6 +131,7 @@ func (w *writer) finish() {
 		return
 	}
 	w.last = true
+	w.wake()
 	w.start()
 }
 
@@ -61,7 +139,8 @@ func (w *writer) finish() {
 func (w *writer) close() {
 	w.mu.Lock()
 	was := w.closed
-	w.closed, w.frames, w.bytes = true, nil, 0
+	w.closed, w.frames, w.bytes, w.pushed = true, nil, 0, 0
+	w.wake()
 	w.mu.Unlock()
 	if !was {
 		w.conn.Close()
@@ -76,7 +155,6 @@ func (w *writer) start() {
 }
 
 func (w *writer) flush() {
-	var joined []byte
 	buf := w.pool.get()
 	defer func() { w.pool.put(buf) }()
 	for {
@@ -95,32 +173,57 @@ func (w *writer) flush() {
 			return
 		}
 		w.mu.Unlock()
-		w.busySince.Store(time.Now().UnixMilli())
-		sent, ok := 0, true
+		ok := true
 		for i := 0; i < len(frames) && ok; {
-			if len(frames[i]) >= coalesce || i == len(frames)-1 {
-				ok = w.conn.Write(frames[i]) == nil
-				sent += len(frames[i])
+			if len(frames[i].b) >= coalesce || i == len(frames)-1 {
+				ok = w.writeLong(frames[i])
+				frames[i].b = nil // what was sent is not kept until all is
 				i++
 				continue
 			}
-			joined = (*buf)[:0]
-			for i < len(frames) && len(joined)+len(frames[i]) <= coalesce {
-				joined = append(joined, frames[i]...)
+			joined, pushed := (*buf)[:0], 0
+			for i < len(frames) && len(joined)+len(frames[i].b) <= coalesce {
+				joined = append(joined, frames[i].b...)
+				if !frames[i].asked {
+					pushed += len(frames[i].b)
+				}
 				i++
 			}
 			if cap(joined) > cap(*buf) {
 				*buf = joined[:cap(joined)]
 			}
-			ok = w.conn.Write(joined) == nil
-			sent += len(joined)
+			ok = w.write(joined, pushed)
 		}
 		w.busySince.Store(0)
-		w.mu.Lock()
-		w.bytes -= sent
-		w.mu.Unlock()
 		if !ok {
 			w.close()
 		}
 	}
+}
+
+func (w *writer) writeLong(f outFrame) bool {
+	for piece := range slices.Chunk(f.b, writePiece) {
+		pushed := len(piece)
+		if f.asked {
+			pushed = 0
+		}
+		if !w.write(piece, pushed) {
+			return false
+		}
+	}
+	return true
+}
+
+// write writes and takes what was written off the queue.
+func (w *writer) write(b []byte, pushed int) bool {
+	w.busySince.Store(time.Now().UnixMilli())
+	ok := w.conn.Write(b) == nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.bytes -= len(b)
+		w.pushed -= pushed
+	}
+	w.wake()
+	return ok
 }
