@@ -172,7 +172,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.rooms = s.newRooms(dir)
 	chat := qchat.New(qchat.Config{Store: s.store, Accounts: s.accounts, Bus: s.bus, Clock: clock, NextID: s.store.IDs().Next})
 	circles := qchatgw.New(qchatgw.Config{Refused: refused, Apps: s.apps, Accounts: s.accounts, Directory: dir, Bus: s.bus, Clock: clock, Log: log, Node: node, Files: s.files.service, Chat: chat})
-	halls := chatroomgw.New(chatroomgw.Config{Apps: s.apps, Accounts: s.accounts, Directory: dir, Rooms: s.rooms, Clock: clock, Log: log, Node: node, Files: s.files.service,
+	halls := chatroomgw.New(chatroomgw.Config{Refused: refused, Apps: s.apps, Accounts: s.accounts, Directory: dir, Rooms: s.rooms, Clock: clock, Log: log, Node: node, Files: s.files.service,
 		Metrics: registry})
 	s.arrivals = newLoop(halls.Run)
 	connect := gateway.NewAddressLimit(cfg.Gateway.ConnectRate, cfg.Gateway.ConnectBurst, clock)

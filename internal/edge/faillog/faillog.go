@@ -44,7 +44,7 @@ func New(log *slog.Logger, registry prometheus.Registerer, clock im.Clock) *Log 
 
 // Refusal is one login or signature that was refused.
 type Refusal struct {
-	API        string // nim, qchat, easemob or rest
+	API        string // nim, qchat, chatroom, easemob or rest
 	App, Accid string // as the caller says; may name nothing
 	Peer       string // address
 	Reason     string // one of Reasons, else it is counted as "other"

@@ -63,6 +63,7 @@ type Member struct {
 // Types of messages that the rules look at.
 const (
 	Text         = 0
+	Image        = 1
 	Notification = 5
 	Tip          = 10
 	Custom       = 100

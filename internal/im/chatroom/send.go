@@ -3,10 +3,13 @@ package chatroom
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
+	"hongyan/internal/im/message"
+	"hongyan/internal/im/moderation"
 	"hongyan/internal/im/presence"
 )
 
@@ -133,21 +136,27 @@ func (s *Service) sign(from *Member, acc *account.Account, m *Message) {
 	m.FromClient = presence.ClientServer
 }
 
-// moderate holds a text against the app's words (docs/api/security.md section 6);
-// hit is the result for a sender whose message ends here.
+// moderate has a message looked at (docs/api/security.md section 6); hit is the result for a sender whose message ends here.
 func (s *Service) moderate(ctx context.Context, q *Send) (hit string, err error) {
 	m := &q.Msg
 	if s.c.Moderator == nil || q.NoModeration || q.From == nil && !q.App.Settings.ModerationREST {
 		return "", nil
 	}
-	text := ""
+	sub := moderation.Subject{App: q.App, Kind: "CHATROOM", From: m.From, To: strconv.FormatInt(m.Room, 10), MsgType: message.Type(m.Type).Name(), IDClient: m.ClientID}
 	switch m.Type {
 	case Text, Tip:
-		text = m.Body
+		sub.Text, sub.Replaceable = m.Body, true
+	case Image:
+		var c struct {
+			URL string `json:"url"`
+		}
+		if json.Unmarshal([]byte(m.Body), &c) == nil {
+			sub.URL = c.URL
+		}
 	case Custom:
-		text = spamText(q.Spam)
+		sub.Text = spamText(q.Spam)
 	}
-	res, err := s.c.Moderator.Check(ctx, q.App, text)
+	res, err := s.c.Moderator.Judge(ctx, &sub)
 	switch {
 	case err != nil:
 		return "", err

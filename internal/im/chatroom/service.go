@@ -40,6 +40,7 @@ type Config struct {
 	Directory *presence.Directory
 	Moderator interface { // nil = nobody looks at texts
 		Check(ctx context.Context, a *app.App, text string) (moderation.Result, error)
+		Judge(ctx context.Context, s *moderation.Subject) (moderation.Result, error)
 	}
 	Bus     im.Publisher
 	Clock   im.Clock

@@ -36,6 +36,10 @@ func (badWords) Check(_ context.Context, _ *app.App, text string) (moderation.Re
 	return moderation.Result{Hit: strings.Contains(text, "bad"), JSON: "{}", Replaced: soft != text, Text: soft}, nil
 }
 
+func (w badWords) Judge(ctx context.Context, s *moderation.Subject) (moderation.Result, error) {
+	return w.Check(ctx, s.App, s.Text)
+}
+
 func newWorld(t *testing.T, settings ...string) *world {
 	w := &world{t: t, clock: hytest.NewClock(time.Now())}
 	store := hytest.Store(t)

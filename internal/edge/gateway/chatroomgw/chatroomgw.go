@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"hongyan/internal/edge/faillog"
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/chatroomwire"
@@ -33,6 +34,7 @@ type Config struct {
 	Clock     im.Clock
 	Log       *slog.Logger
 	Node      int
+	Refused   *faillog.Log          // nil = refused logins are not recorded
 	Files     *file.Service         // nil = files are not served
 	Metrics   prometheus.Registerer // nil = nobody looks
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
+	"hongyan/internal/edge/faillog"
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/chatroomwire"
@@ -76,6 +77,15 @@ func (p *Product) login(ctx context.Context, s *gateway.Session, req *chatroomwi
 	if s.Login() != nil {
 		return im.Errorf(im.CodeRepeated, "already logged in")
 	}
+	err := p.logIn(ctx, s, req, reply)
+	if r := &req.ChatroomLogin; err != nil {
+		p.c.Refused.Add(faillog.Refusal{API: Name, App: r.Appkey.String(), Accid: r.Account.String(), Peer: s.Peer.Addr().Unmap().String(),
+			Reason: im.PublicText(err), Code: int(im.CodeOf(err))})
+	}
+	return err
+}
+
+func (p *Product) logIn(ctx context.Context, s *gateway.Session, req *chatroomwire.ChatroomLoginRequest, reply func(wire.REncoder, error)) error {
 	r, l := &req.ChatroomLogin, &req.ChatroomIMLogin
 	a, err := p.check(r, l)
 	if err != nil {
