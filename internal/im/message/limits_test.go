@@ -144,3 +144,17 @@ func TestTheTextOfADeletionIsBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestTypesOfAHistoryAreBounded(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct {
+		name string
+		n    int
+		want im.Code
+	}{{"as many as are allowed", 20, 200}, {"one more", 21, 414}, {"more than a statement takes", 40_000, 414}} {
+		_, err := w.svc.History(t.Context(), message.HistoryQuery{App: w.app, Accid: "alice", Conv: im.P2PKey("alice", "bob"), Limit: 10, Types: make([]int64, c.n)})
+		if im.CodeOf(err) != c.want {
+			t.Errorf("%s: %v, want %d", c.name, err, c.want)
+		}
+	}
+}

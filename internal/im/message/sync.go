@@ -208,12 +208,18 @@ type HistoryQuery struct {
 	MaxSeq         int64 // messages before this one only; 0 = open
 }
 
+// maxTypes bounds the types of a history; there are fewer.
+const maxTypes = 20
+
 // History returns stored messages, newest first unless Ascending. Paging goes
 // by (time, id): a page continues strictly beyond the pair the caller names
 // (docs/protocol/nim-core.md section 5.11).
 func (s *Service) History(ctx context.Context, q HistoryQuery) ([]*Message, error) {
 	if q.Limit < 1 || int64(q.Limit) > q.App.Settings.HistoryPage {
 		return nil, im.Errorf(im.CodeBadParam, "limit must be 1 to %d", q.App.Settings.HistoryPage)
+	}
+	if len(q.Types) > maxTypes {
+		return nil, im.Errorf(im.CodeBadParam, "at most %d types", maxTypes)
 	}
 	if q.EndMs != 0 && q.BeginMs > q.EndMs || q.BeginMs < 0 || q.EndMs < 0 {
 		return nil, im.Errorf(im.CodeBadParam, "bad time")

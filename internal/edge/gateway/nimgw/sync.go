@@ -159,9 +159,16 @@ func (p *Product) ackTable() map[wire.ID]ackFunc {
 	}
 }
 
+// maxAcked is how many ids one acknowledgement may name. Clients acknowledge
+// frame by frame, and none of ours carries that many.
+const maxAcked = 1000
+
 // batchMarkRead is 4-5: what the client has received. It has no answer; a kind
 // that nobody knows is ignored.
 func (p *Product) batchMarkRead(ctx context.Context, s *gateway.Session, req *nimwire.BatchMarkReadRequest) (*gateway.None, error) {
+	if len(req.Ids) > maxAcked {
+		return nil, im.Errorf(im.CodeBadParam, "at most %d ids", maxAcked)
+	}
 	if fn := p.acks[wire.ID{SID: uint16(req.Sid), CID: uint16(req.Cid)}]; fn != nil {
 		return nil, fn(ctx, s, req.Ids)
 	}
