@@ -113,9 +113,6 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context) error {
-	if err := s.db.PingContext(ctx); err != nil {
-		return fmt.Errorf("open database: %w", err)
-	}
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
@@ -199,7 +196,18 @@ func openPostgres(dsn string) (*sql.DB, error) {
 	return db, nil
 }
 
+// migrate brings the schema up to date. Several processes may start at once:
+// already the first connection to a new SQLite database, and the look at its
+// version, write to it and would find it busy.
 func (s *Store) migrate(ctx context.Context) error {
+	unlock, err := s.engine.lockMigrations(ctx, s)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	defer unlock()
+	if err := s.db.PingContext(ctx); err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
 	dir, err := fs.Sub(migrations, "migrations/"+s.engine.name())
 	if err != nil {
 		return err
@@ -218,11 +226,6 @@ func (s *Store) migrate(ctx context.Context) error {
 	if s.cfg.NodeKind != "serve" && s.serverRuns(ctx) {
 		return errors.New("the running server uses another schema version: use the tool of the same version")
 	}
-	unlock, err := s.engine.lockMigrations(ctx, s)
-	if err != nil {
-		return fmt.Errorf("migrate: wait for another process: %w", err)
-	}
-	defer unlock()
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
