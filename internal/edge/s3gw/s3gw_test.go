@@ -366,12 +366,17 @@ func TestParts(t *testing.T) {
 	for _, p := range []struct {
 		n    int
 		body string
-	}{{3, tail}, {1, other}, {2, other}, {1, big}, {7, "never named"}} { // out of order, and one again
+	}{{3, tail}, {1, other}, {2, other}, {1, big}, {7, other}} { // out of order, and one again
 		a := b.part(g, id, p.n, p.body)
 		if a.status != 200 {
 			t.Fatalf("part %d: %d %s", p.n, a.status, a.body)
 		}
 		tags[p.n] = strings.Trim(a.head.Get("ETag"), `"`)
+	}
+	for n, what := range map[int]string{9: "a second small part", 1: "a part that becomes one"} {
+		if a := b.part(g, id, n, tail); a.status != 400 || a.code() != "EntityTooSmall" {
+			t.Errorf("%s: %d %s", what, a.status, a.body)
+		}
 	}
 	if n := b.blobs(); n != 4 {
 		t.Errorf("%d blobs of 4 parts", n)
@@ -429,6 +434,31 @@ func TestParts(t *testing.T) {
 		if a.status != 404 || a.code() != "NoSuchUpload" {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
+	}
+}
+
+// An upload has no more parts than the largest file.
+func TestTooManyParts(t *testing.T) {
+	b := newBed(t, "file_max", "20")
+	g := b.grant()
+	id := b.upload(g)
+	big := strings.Repeat("a", file.MinS3Part)
+	for n := 10; n > 6; n-- {
+		if a := b.part(g, id, n, big); a.status != 200 {
+			t.Fatalf("part %d: %d %s", n, a.status, a.body)
+		}
+	}
+	if a := b.part(g, id, 11, ""); a.status != 200 {
+		t.Errorf("a last one: %d %s", a.status, a.body)
+	}
+	if a := b.part(g, id, 10, big); a.status != 200 {
+		t.Errorf("one again: %d %s", a.status, a.body)
+	}
+	if a := b.part(g, id, 1, big); a.status != 400 || a.code() != "EntityTooLarge" {
+		t.Errorf("one more: %d %s", a.status, a.body)
+	}
+	if n := b.blobs(); n != 5 {
+		t.Errorf("%d blobs of 5 parts", n)
 	}
 }
 

@@ -81,6 +81,27 @@ func unfinished(cur *File, upload string) error {
 	return nil
 }
 
+// roomFor says whether one more part fits what can become an object: one part less
+// than MinS3Part bytes, the last one, and no more parts than the largest file has.
+// Without it ten thousand parts of a byte would be ten thousand rows, written anew
+// whenever one comes before them.
+func roomFor(p *Policy, cur *File, part Part) error {
+	others, small := 0, part.Size < MinS3Part
+	for _, x := range cur.Parts {
+		if x.Start == part.Start {
+			continue
+		}
+		others++
+		if small && x.Size < MinS3Part {
+			return ErrPartSmall
+		}
+	}
+	if int64(others) > p.MaxSize/MinS3Part {
+		return ErrTooLarge
+	}
+	return nil
+}
+
 // PutPart stores one part and returns its ETag. A part that comes again replaces
 // itself. Until the upload is complete a part's Start is its number.
 func (s *Service) PutPart(ctx context.Context, p *Policy, upload string, number int, src Source) (string, error) {
@@ -103,6 +124,9 @@ func (s *Service) PutPart(ctx context.Context, p *Policy, upload string, number 
 	if err == nil {
 		err = unfinished(cur, upload)
 	}
+	if err == nil && src.Size >= 0 {
+		err = roomFor(p, cur, Part{Start: int64(number), Size: src.Size})
+	}
 	if err == nil {
 		err = s.checkQuota(ctx, a, p.Uploader)
 	}
@@ -121,6 +145,9 @@ func (s *Service) PutPart(ctx context.Context, p *Policy, upload string, number 
 	err = s.store.ChangeFile(ctx, p.App, p.Object, quotaOf(a), func(cur *File) (*File, error) {
 		gone = nil
 		if err := unfinished(cur, upload); err != nil {
+			return nil, err
+		}
+		if err := roomFor(p, cur, part); err != nil {
 			return nil, err
 		}
 		at := sort.Search(len(cur.Parts), func(i int) bool { return cur.Parts[i].Start >= part.Start })
