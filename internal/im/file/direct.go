@@ -136,7 +136,7 @@ func (s *Service) adopt(ctx context.Context, a *app.App, object string) (*File, 
 	if err != nil {
 		return nil, err
 	}
-	f.Type = s.mediaType(head, o.Type)
+	f.Type, f.Announced = s.mediaType(head, o.Type), announced(o.Type)
 	err = s.store.ChangeFile(ctx, p.App, object, quotaOf(a), func(cur *File) (*File, error) {
 		if cur != nil {
 			return nil, ErrConflict // another request was faster, or the client took the other way

@@ -39,7 +39,8 @@ type File struct {
 	App, Object string // the object's name is unique among all apps
 	Owner       string // accid of the uploader; "" = the app's server
 	Scene       string // usage scene, at most 32 characters
-	Type        string // media type
+	Type        string // media type, as the content looks
+	Announced   string // type as the uploader said, any text of at most 128 characters; only deletions look at it
 	Size        int64  // bytes stored
 	MD5         string // lower-case hex; "" until done. Of an upload in S3 parts what S3 says instead
 	Context     string // of the chunk session or the upload in S3 parts; "" when stored at once

@@ -23,7 +23,8 @@ const (
 func serverZone() *time.Location { return time.FixedZone("UTC+8", 8*3600) }
 
 // Order stores a job that deletes the files of a time range and returns its id.
-// mediaType selects by part of the type, scene exactly; both may be empty.
+// mediaType selects by part of the type, as the uploader said or as the content
+// looks, scene exactly; both may be empty.
 func (s *Service) Order(ctx context.Context, a *app.App, fromMs, toMs int64, mediaType, scene string) (string, error) {
 	now := s.clock().In(serverZone())
 	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location()).UnixMilli()
@@ -73,7 +74,8 @@ func (s *Service) runJob(ctx context.Context, j Job) error {
 		var files, bytes, endedMs int64
 		for _, f := range list {
 			fromMs, after = f.CreatedMs, f.Object
-			if IsChat(f.Object) || !strings.Contains(f.Type, j.Type) || j.Scene != "" && f.Scene != j.Scene {
+			typed := strings.Contains(f.Type, j.Type) || strings.Contains(f.Announced, j.Type)
+			if IsChat(f.Object) || !typed || j.Scene != "" && f.Scene != j.Scene {
 				continue
 			}
 			gone, err := s.remove(ctx, f, func(cur *File) bool { return cur.Done })

@@ -41,7 +41,7 @@ type S3Part struct {
 
 // CreateParts begins an upload in parts; it replaces an unfinished upload of the
 // object.
-func (s *Service) CreateParts(ctx context.Context, p *Policy, announced string) (upload string, err error) {
+func (s *Service) CreateParts(ctx context.Context, p *Policy, kind string) (upload string, err error) {
 	a, err := s.admitted(ctx, p)
 	if err != nil {
 		return "", err
@@ -49,7 +49,7 @@ func (s *Service) CreateParts(ctx context.Context, p *Policy, announced string) 
 	if err := s.checkQuota(ctx, a, p.Uploader); err != nil {
 		return "", err
 	}
-	next := &File{App: p.App, Object: p.Object, Owner: p.Uploader, Scene: p.Scene, Type: cleanType(announced), Context: s3Context + randomHex(),
+	next := &File{App: p.App, Object: p.Object, Owner: p.Uploader, Scene: p.Scene, Type: cleanType(kind), Announced: announced(kind), Context: s3Context + randomHex(),
 		CreatedMs: s.clock.NowMs(), ExpiresMs: (p.Expires + partsGrace) * 1000}
 	var gone []Part
 	err = s.store.ChangeFile(ctx, p.App, p.Object, quotaOf(a), func(cur *File) (*File, error) {

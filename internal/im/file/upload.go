@@ -11,6 +11,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
@@ -114,7 +115,7 @@ func (s *Service) keep(ctx context.Context, a *app.App, p *Policy, src Source, l
 		return nil, s.storeError(err)
 	}
 	now := s.clock.NowMs()
-	f := &File{App: p.App, Object: p.Object, Owner: p.Uploader, Scene: p.Scene, Type: s.mediaType(first.b, src.Type), Size: n,
+	f := &File{App: p.App, Object: p.Object, Owner: p.Uploader, Scene: p.Scene, Type: s.mediaType(first.b, src.Type), Announced: announced(src.Type), Size: n,
 		MD5: hex.EncodeToString(sum.Sum(nil)), Done: true, CreatedMs: now, ExpiresMs: expiry(p, now), Parts: []Part{{Size: n, Blob: blob}}}
 	if last != nil {
 		if f.Chat, err = last(); err != nil {
@@ -217,7 +218,7 @@ func (s *Service) PutChunk(ctx context.Context, p *Policy, c Chunk) (Progress, e
 		next.Size += x.Size
 	}
 	if c.Offset == 0 {
-		next.Type = s.mediaType(first, c.Type)
+		next.Type, next.Announced = s.mediaType(first, c.Type), announced(c.Type)
 	}
 	if c.Last {
 		if next.MD5, err = digest(next.Parts); err != nil {
@@ -384,6 +385,18 @@ func (s *Service) mediaType(first []byte, announced string) string {
 		return "application/octet-stream"
 	}
 	return seen
+}
+
+// maxAnnounced is the longest text that is kept of what uploaders say of a type, in
+// characters; longer ones count as absent (docs/protocol/storage.md section 14.1).
+const maxAnnounced = 128
+
+// announced is what is kept of it.
+func announced(s string) string {
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxAnnounced || strings.IndexByte(s, 0) >= 0 {
+		return ""
+	}
+	return s
 }
 
 // cleanType returns a plain media type in lower case, "" for anything else.

@@ -8,12 +8,12 @@ import (
 	"hongyan/internal/im/file"
 )
 
-const fileColumns = `object, owner, scene, type, size, md5, context, done, created, expires`
+const fileColumns = `object, owner, scene, type, size, md5, context, done, created, expires, announced`
 
 func scanFile(row scanner, app string, more ...any) (*file.File, error) {
 	f := &file.File{App: app}
 	var done int64
-	err := row.Scan(append([]any{&f.Object, &f.Owner, &f.Scene, &f.Type, &f.Size, &f.MD5, &f.Context, &done, &f.CreatedMs, &f.ExpiresMs}, more...)...)
+	err := row.Scan(append([]any{&f.Object, &f.Owner, &f.Scene, &f.Type, &f.Size, &f.MD5, &f.Context, &done, &f.CreatedMs, &f.ExpiresMs, &f.Announced}, more...)...)
 	f.Done = done != 0
 	return f, err
 }
@@ -127,12 +127,12 @@ func (s *Store) ChangeFile(ctx context.Context, app, object string, q file.Quota
 
 func putFile(ctx context.Context, t tx, no int64, f *file.File, isNew bool) error {
 	if !isNew {
-		_, err := t.exec(ctx, `UPDATE file SET owner = $1, scene = $2, type = $3, size = $4, md5 = $5, context = $6, done = $7, created = $8, expires = $9
-			WHERE app = $10 AND object = $11`, f.Owner, f.Scene, f.Type, f.Size, f.MD5, f.Context, flag(f.Done), f.CreatedMs, f.ExpiresMs, no, f.Object)
+		_, err := t.exec(ctx, `UPDATE file SET owner = $1, scene = $2, type = $3, size = $4, md5 = $5, context = $6, done = $7, created = $8, expires = $9, announced = $10
+			WHERE app = $11 AND object = $12`, f.Owner, f.Scene, f.Type, f.Size, f.MD5, f.Context, flag(f.Done), f.CreatedMs, f.ExpiresMs, f.Announced, no, f.Object)
 		return err
 	}
-	n, err := t.exec(ctx, `INSERT INTO file (app, `+fileColumns+`) VALUES `+values(1, 11)+` ON CONFLICT DO NOTHING`,
-		no, f.Object, f.Owner, f.Scene, f.Type, f.Size, f.MD5, f.Context, flag(f.Done), f.CreatedMs, f.ExpiresMs)
+	n, err := t.exec(ctx, `INSERT INTO file (app, `+fileColumns+`) VALUES `+values(1, 12)+` ON CONFLICT DO NOTHING`,
+		no, f.Object, f.Owner, f.Scene, f.Type, f.Size, f.MD5, f.Context, flag(f.Done), f.CreatedMs, f.ExpiresMs, f.Announced)
 	if err == nil && n == 0 {
 		return file.ErrConflict
 	}

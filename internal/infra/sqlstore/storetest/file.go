@@ -32,7 +32,7 @@ func testFiles(t *testing.T, e *env) {
 	if _, err := s.File(e.ctx(), app, "o"); !errors.Is(err, file.ErrUnknown) {
 		t.Errorf("an object that does not exist: %v", err)
 	}
-	want := &file.File{App: app, Object: "o", Owner: "bob", Scene: "nim", Type: "image/png", Size: 10, Context: "c", CreatedMs: 5, ExpiresMs: 6,
+	want := &file.File{App: app, Object: "o", Owner: "bob", Scene: "nim", Type: "image/png", Announced: "a picture", Size: 10, Context: "c", CreatedMs: 5, ExpiresMs: 6,
 		Parts: []file.Part{part(0, 4, "b0", 1), part(4, 6, "b1", 2)}}
 	set := func(f *file.File) func(*file.File) (*file.File, error) {
 		return func(*file.File) (*file.File, error) { return f, nil }
@@ -50,7 +50,7 @@ func testFiles(t *testing.T, e *env) {
 	check("as made")
 	// Cut to the first part, another second one, finished.
 	want.Parts = []file.Part{want.Parts[0], part(4, 8, "b2", 3)}
-	want.Size, want.Done, want.MD5, want.ExpiresMs, want.Type = 12, true, "md5", 0, "text/plain"
+	want.Size, want.Done, want.MD5, want.ExpiresMs, want.Type, want.Announced = 12, true, "md5", 0, "text/plain", "text"
 	if err := s.ChangeFile(e.ctx(), app, "o", file.Quota{}, set(want)); err != nil {
 		t.Fatal(err)
 	}
