@@ -261,6 +261,7 @@ func (w *world) unrouted() {
 		w.api(s[0], append(s[1:], "channelId", loud)...) // 1 is the default
 	}
 	w.r.wait("eventType", "31", "type", "CLOSE_ROOM", "channelId", loud)
+	w.r.wait("eventType", "31", "type", "JOIN_ROOM", "channelId", quiet, "from", "bob") // another channel has an order of its own
 	types := func(id string) (out string) {
 		for _, h := range w.r.copies("eventType", "31", "channelId", id) {
 			out += h.text("type") + " "
