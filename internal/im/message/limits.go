@@ -92,6 +92,9 @@ func (s *Service) checkContent(a *app.App, m *Message) error {
 
 // Bytes returns about how much of a packet m takes.
 func (m *Message) Bytes() int {
+	if m.dropped > 0 {
+		return m.dropped
+	}
 	n := messageExtra + len(m.IDClient)
 	m.Content.eachText(&app.Settings{}, func(_, text string, _ int64) bool {
 		n += len(text)

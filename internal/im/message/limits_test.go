@@ -158,3 +158,62 @@ func TestTypesOfAHistoryAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A sync that is read conversation by conversation has the same messages as one
+// at once, and holds little of them.
+func TestASyncIsReadInParts(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("x", 5000) + strings.Repeat("😀", 1000)
+	for i := range 200 {
+		m := w.message([]string{"bob", "carol"}[i%2], "alice", 0)
+		m.Type, m.Content.Body, m.Content.Attach = message.Custom, long[:5000], long[4000:8800]
+		if err := w.try(m, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.acknowledge("alice", w.sync("alice").Offline[:20]...)
+	whole := w.sync("alice")
+	var roamed []*message.Message
+	got := w.sync("alice", func(r *message.SyncRequest) {
+		r.Roamed = func(super bool, msgs []*message.Message) error {
+			for _, m := range msgs {
+				if super || m.Content.Body == "" {
+					t.Errorf("message %d came without its text, or as one of a super team", m.ID)
+				}
+				c := *m
+				roamed = append(roamed, &c)
+			}
+			return nil
+		}
+	})
+	if len(roamed) != 20 || len(got.Offline) != 180 {
+		t.Fatalf("%d roamed, %d wait", len(roamed), len(got.Offline))
+	}
+	held, same := 0, true
+	for i, m := range got.Offline {
+		held += len(m.Content.Body) + len(m.Content.Attach)
+		same = same && m.ID == whole.Offline[i].ID && m.Bytes() == whole.Offline[i].Bytes()
+	}
+	for _, m := range roaming(got) {
+		held += len(m.Content.Body)
+	}
+	if !same || held > 1<<20 || held < 1<<19 {
+		t.Errorf("same messages: %v; %d bytes are held", same, held)
+	}
+	if _, err := w.svc.DeleteForSelf(t.Context(), w.app, "alice", "", []message.Deleted{{Scene: im.SceneP2P, ID: got.Offline[7].ID}}); err != nil {
+		t.Fatal(err)
+	}
+	full, err := w.svc.Fill(t.Context(), w.app, "alice", got.Offline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, m := range full {
+		if m.Content.Body == long[:5000] && m.Content.Attach == long[4000:8800] {
+			n++
+		}
+	}
+	if n != len(full) || n < 179 {
+		t.Errorf("%d of %d have their texts", n, len(full))
+	}
+}

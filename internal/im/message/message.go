@@ -89,6 +89,7 @@ type Message struct {
 	origin  string // connection that sent it; neither stored nor sent
 	copied  *copyFacts
 	spam    string // result of moderation that stopped it
+	dropped int    // what Bytes was when the contents were dropped, 0 = they are here
 }
 
 // Content is what the server passes on without looking at it, apart from the

@@ -3,6 +3,7 @@ package message
 import (
 	"context"
 	"sort"
+	"time"
 
 	"hongyan/internal/im"
 	"hongyan/internal/im/app"
@@ -25,6 +26,11 @@ type SyncRequest struct {
 	// registered for live delivery: newer messages of this node arrive live.
 	Watermark int64
 	Node      int // this node's number in ids
+	// Roamed, where set, takes the roaming of each conversation as soon as it is
+	// read, newest first, and may take its time; an error ends the sync. The
+	// result then has the messages without their contents, and Fill reads those
+	// of the queue, so that a sync does not hold everything at once.
+	Roamed func(super bool, msgs []*Message) error
 }
 
 // SyncResult holds what 4-4, 4-9 and 4-22 carry (docs/protocol/nim-core.md section 4).
@@ -40,8 +46,10 @@ func (s *Service) Watermark() int64 { return s.store.Watermark() }
 
 // Sync computes an account's offline and roaming messages. A message is in one
 // of the two, never in both (docs/protocol/nim-core.md rule 6).
-func (s *Service) Sync(ctx context.Context, r SyncRequest) (*SyncResult, error) {
+func (s *Service) Sync(whole context.Context, r SyncRequest) (*SyncResult, error) {
 	out := &SyncResult{}
+	ctx, cancel := context.WithTimeout(whole, readLimit)
+	defer cancel()
 	if !r.Offline && !r.Roaming && !r.SuperRoaming {
 		return out, nil
 	}
@@ -71,7 +79,7 @@ func (s *Service) Sync(ctx context.Context, r SyncRequest) (*SyncResult, error) 
 		if !offline && !roam {
 			continue
 		}
-		if err := run.conversation(ctx, c, offline, roam); err != nil {
+		if err := run.conversation(whole, c, offline, roam); err != nil {
 			return nil, err
 		}
 	}
@@ -82,7 +90,7 @@ func (s *Service) Sync(ctx context.Context, r SyncRequest) (*SyncResult, error) 
 	var tooMany []*Message
 	out.Offline, tooMany = newestP2P(out.Offline, int(set.OfflineMax))
 	run.settle(convs, tooMany)
-	return out, run.superTeams(ctx, teams)
+	return out, run.superTeams(whole, teams)
 }
 
 // maxSyncConversations bounds one account's sync; a queue that waits in an
@@ -97,9 +105,82 @@ type syncRun struct {
 	spare                 int                   // further reads that are left (maxSpareReads)
 	settled               map[im.ConvKey]SeqSet // what does not wait any longer (settle.go)
 	out                   *SyncResult
+	super                 bool
+	held                  int // bytes of the queue
+}
+
+const (
+	// readLimit is for the reading of one conversation. The whole has no limit
+	// here: Roamed waits for clients.
+	readLimit = 7 * time.Second
+	// maxQueueHeld is how much of the queue is kept, in bytes, where it can be
+	// read again. Most queues are shorter.
+	maxQueueHeld = 1 << 20
+)
+
+// take adds what was read of a conversation to the result.
+func (run *syncRun) take(queue, roaming []*Message) error {
+	if run.r.Roamed != nil {
+		for _, m := range queue {
+			if run.held += m.Bytes(); run.held > maxQueueHeld {
+				m.drop()
+			}
+		}
+		if len(roaming) > 0 {
+			if err := run.r.Roamed(run.super, roaming); err != nil {
+				return err
+			}
+		}
+		for _, m := range roaming {
+			m.drop()
+		}
+	}
+	run.out.Offline = append(run.out.Offline, queue...)
+	if len(roaming) > 0 {
+		run.out.Roaming = append(run.out.Roaming, roaming)
+	}
+	return nil
+}
+
+// drop forgets the contents of m.
+func (m *Message) drop() {
+	m.dropped = m.Bytes()
+	m.Content, m.content = Content{}, nil
+}
+
+// Fill returns messages of a sync's queue with their contents. What was taken
+// back meanwhile is left out.
+func (s *Service) Fill(ctx context.Context, a *app.App, accid string, msgs []*Message) ([]*Message, error) {
+	var ids []int64
+	for _, m := range msgs {
+		if m.dropped > 0 {
+			ids = append(ids, m.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return msgs, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	found, err := s.store.Visible(ctx, a.Key, accid, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*Message, 0, len(msgs))
+	for _, m := range msgs {
+		if m.dropped > 0 {
+			m = found[m.ID]
+		}
+		if m != nil {
+			out = append(out, m)
+		}
+	}
+	return out, nil
 }
 
 func (run *syncRun) conversation(ctx context.Context, c ConvState, offline, roam bool) error {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
 	set, accid := &run.r.App.Settings, run.r.Accid
 	var queue, roaming []*Message
 	var kept []int64    // numbers that stay undelivered, newest first: handed out now, or on their way live
@@ -174,9 +255,8 @@ func (run *syncRun) conversation(ctx context.Context, c ConvState, offline, roam
 			}
 		}
 	}
-	run.out.Offline = append(run.out.Offline, queue...)
-	if len(roaming) > 0 {
-		run.out.Roaming = append(run.out.Roaming, roaming)
+	if err := run.take(queue, roaming); err != nil {
+		return err
 	}
 	if more {
 		run.out.More = append(run.out.More, c.Conv)

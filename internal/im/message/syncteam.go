@@ -82,6 +82,7 @@ func (run *syncRun) superTeams(ctx context.Context, teams []Membership) error {
 		}
 	}
 	plain := *run
+	plain.super = true
 	plain.roamFrom, plain.r.Offline, plain.out = max(run.s.clock.NowMs()-set.RoamingDays*dayMs, run.r.SuperSinceMs+1), false, &SyncResult{}
 	roamed := 0
 	for _, c := range withSpans(convs, teams) {

@@ -141,7 +141,7 @@ func (r *syncRun) notices(ctx context.Context) error {
 				part[i] = noticeTo(one)
 				r.s.Listed(one.ID)
 			}
-			r.s.Push(list.id, &nimwire.SyncOfflineSysMsgsResponse{SysMsgs: part})
+			r.push(list.id, &nimwire.SyncOfflineSysMsgsResponse{SysMsgs: part})
 			rest = rest[n:]
 		}
 	}

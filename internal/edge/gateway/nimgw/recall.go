@@ -128,7 +128,7 @@ func (r *syncRun) recalls(ctx context.Context) error {
 		for _, typ := range []int64{1, 2} {
 			for rest := lists[id][typ]; len(rest) > 0; {
 				n := min(len(rest), maxSyncFrame)
-				r.s.Push(id, &nimwire.SyncRecallMsgOfflineAndRoamingResponse{SysMsgs: rest[:n], Timetag: r.startMs, Type: typ})
+				r.push(id, &nimwire.SyncRecallMsgOfflineAndRoamingResponse{SysMsgs: rest[:n], Timetag: r.startMs, Type: typ})
 				rest = rest[n:]
 			}
 		}

@@ -244,12 +244,15 @@ func (r *syncRun) signaling(ctx context.Context) error {
 	for _, c := range channels {
 		datas = append(datas, channelTo(c))
 	}
-	if len(datas) > 0 {
-		r.s.Push(nimwire.SingalingSyncChannels.PushID(), &nimwire.SingalingSyncChannelsResponse{Datas: datas})
-	}
 	notes, err := r.p.c.Signaling.Missed(ctx, r.s.App(), r.s.Accid())
-	if err != nil || len(notes) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(datas) > 0 {
+		r.send(nimwire.SingalingSyncChannels, &nimwire.SingalingSyncChannelsResponse{Datas: datas})
+	}
+	if len(notes) == 0 {
+		return nil
 	}
 	datas = nil
 	for _, n := range notes {
@@ -258,7 +261,7 @@ func (r *syncRun) signaling(ctx context.Context) error {
 		datas = append(datas, w)
 		r.s.Listed(n.ID)
 	}
-	r.s.Push(nimwire.SignalingSyncNotification.PushID(), &nimwire.SignalingSyncNotificationResponse{Datas: datas})
+	r.send(nimwire.SignalingSyncNotification, &nimwire.SignalingSyncNotificationResponse{Datas: datas})
 	return nil
 }
 

@@ -2,6 +2,8 @@ package nimgw
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"hongyan/internal/edge/gateway"
 	"hongyan/internal/edge/wire"
@@ -11,9 +13,15 @@ import (
 	"hongyan/internal/im/session"
 )
 
-// maxSyncFrame is how many messages one 4-4 carries; lists may be split
-// (docs/protocol/nim-core.md section 2.10).
-const maxSyncFrame = 100
+const (
+	// maxSyncFrame is how many messages one 4-4 carries, and maxSyncBytes about
+	// how long lists of messages are; they may be split
+	// (docs/protocol/nim-core.md section 2.10).
+	maxSyncFrame = 100
+	maxSyncBytes = 256 << 10
+	// stepTime is for the reading of one category.
+	stepTime = 7 * time.Second
+)
 
 // sync is 5-1: the categories asked for, in the order of
 // docs/protocol/nim-core.md section 4.2, then the answer with the server time.
@@ -23,7 +31,7 @@ func (p *Product) sync(ctx context.Context, s *gateway.Session, req *nimwire.Syn
 	has, err := p.enterRooms(ctx, s) // before the watermark: what comes later comes live
 	r := &syncRun{p: p, s: s, ask: &req.Sync, has: has, startMs: p.c.Clock.NowMs(), watermark: p.c.Messages.Watermark()}
 	if err == nil {
-		err = r.run(ctx)
+		err = r.run()
 	}
 	// 5-1 is always answered, whatever happened: there is no client timer for it
 	// and nothing goes on without (docs/protocol/nim-core.md rule 10).
@@ -45,27 +53,57 @@ type syncRun struct {
 
 	contained []*message.Message // messages that were sent
 	offline   []*message.Message // those of them the client acknowledges
-	super     [][]*message.Message
+	err       error              // of sending: the client takes nothing more
 }
 
 // run answers the categories that were asked for, in the order of
 // docs/protocol/nim-core.md section 4.2: what is known before the messages gives
 // them their right state on first sight. A time tag of 0 asks for everything,
 // an absent one for nothing.
-func (r *syncRun) run(ctx context.Context) error {
+func (r *syncRun) run() error {
 	for _, step := range []func(context.Context) error{
 		r.myInfo, r.relations, r.friends, r.friendUsers, r.teams, r.myTeamMembers, r.superTeams, r.mySuperTeamMembers,
 		r.stickTopSessions, r.sessionAcks, r.receipts, r.clearedHistory, r.deletedSelf,
-		r.messages, r.superTeamRoaming, r.notices, r.recalls, r.broadcasts, r.signaling, r.presence,
+		r.messages, r.notices, r.recalls, r.broadcasts, r.signaling, r.presence,
 	} {
-		if err := step(ctx); err != nil {
+		ctx, cancel := context.WithTimeout(r.s.Context(), stepTime)
+		err := step(ctx)
+		cancel()
+		if err != nil {
 			return err
+		}
+		if r.err != nil {
+			return r.err
 		}
 	}
 	return nil
 }
 
-func (r *syncRun) send(c wire.Command, resp wire.REncoder) { r.s.Push(c.PushID(), resp) }
+func (r *syncRun) send(c wire.Command, resp wire.REncoder) { r.push(c.PushID(), resp) }
+
+// push sends when the client has taken most of what it was sent before.
+func (r *syncRun) push(id wire.ID, resp wire.REncoder) {
+	if r.err == nil {
+		r.err = r.s.PushAsked(id, resp)
+	}
+}
+
+// parts cuts a list of messages into frames of at most most messages.
+func parts(msgs []*message.Message, most int) (out [][]*message.Message) {
+	from, bytes := 0, 0
+	for i, m := range msgs {
+		n := m.Bytes()
+		if i > from && (i-from == most || bytes+n > maxSyncBytes) {
+			out = append(out, msgs[from:i])
+			from, bytes = i, 0
+		}
+		bytes += n
+	}
+	if from < len(msgs) {
+		out = append(out, msgs[from:])
+	}
+	return out
+}
 
 func (r *syncRun) myInfo(ctx context.Context) error {
 	if !r.ask.MyInfo.IsSet() {
@@ -109,33 +147,55 @@ func (r *syncRun) sessionAcks(ctx context.Context) error {
 	return nil
 }
 
-// messages sends 4-9 (one conversation each, newest first), 4-22, 4-25 and 4-4. A
-// message is in one of 4-9 and 4-4, never in both (rules 5 and 6).
-func (r *syncRun) messages(ctx context.Context) error {
+// roamed sends 4-9 or, of super teams, 4-17: of one conversation, newest first.
+// What is too long for one packet comes in several, the oldest first: clients put
+// them together, and know the newest message last.
+func (r *syncRun) roamed(super bool, msgs []*message.Message) error {
+	id := nimwire.SyncRoamingMsgs.PushID()
+	if super {
+		id = wire.ID{SID: 4, CID: 17}
+	}
+	for _, part := range slices.Backward(parts(msgs, len(msgs))) {
+		r.push(id, &nimwire.SyncRoamingMsgsResponse{Msgs: messagesTo(part)})
+	}
+	return r.err
+}
+
+// messages sends 4-9 and 4-17, conversation by conversation, 4-22, 4-25 and 4-4. A
+// message is in one of 4-9 and 4-4, never in both (rules 5 and 6). It takes as
+// long as the client does.
+func (r *syncRun) messages(context.Context) error {
 	if !r.has.Any(session.HasConversations | session.HasTeams) {
 		return nil
 	}
 	a := r.ask
-	res, err := r.p.c.Messages.Sync(ctx, message.SyncRequest{
+	res, err := r.p.c.Messages.Sync(r.s.Context(), message.SyncRequest{
 		App: r.s.App(), Accid: r.s.Accid(), Offline: a.OfflineMsgs.IsSet(), Roaming: a.RoamingMsgs.IsSet(),
 		SinceMs: max(a.RoamingMsgs.Int(), r.s.Login().ResumeMs), Watermark: r.watermark, Node: r.p.c.Node,
 		SuperRoaming: a.SuperTeamRoamingMsgs.IsSet(), SuperSinceMs: max(a.SuperTeamRoamingMsgs.Int(), r.s.Login().ResumeMs),
+		Roamed: r.roamed,
 	})
 	if err != nil {
 		return err
 	}
-	r.super = res.Super
-	for _, msgs := range res.Roaming {
-		r.contained = append(r.contained, msgs...)
-		r.send(nimwire.SyncRoamingMsgs, &nimwire.SyncRoamingMsgsResponse{Msgs: messagesTo(msgs)})
+	for _, lists := range [][][]*message.Message{res.Roaming, res.Super} {
+		for _, msgs := range lists {
+			r.contained = append(r.contained, msgs...)
+		}
 	}
 	r.moreRoaming(res)
 	r.offline = res.Offline
 	r.contained = append(r.contained, res.Offline...)
-	for rest := res.Offline; len(rest) > 0; {
-		n := min(len(rest), maxSyncFrame)
-		r.send(nimwire.SyncOfflineMsgs, &nimwire.SyncOfflineMsgsResponse{Msgs: messagesTo(rest[:n])})
-		rest = rest[n:]
+	for _, part := range parts(res.Offline, maxSyncFrame) {
+		if part, err = r.p.c.Messages.Fill(r.s.Context(), r.s.App(), r.s.Accid(), part); err != nil {
+			return err
+		}
+		if len(part) > 0 {
+			r.send(nimwire.SyncOfflineMsgs, &nimwire.SyncOfflineMsgsResponse{Msgs: messagesTo(part)})
+		}
+		if r.err != nil {
+			return r.err
+		}
 	}
 	return nil
 }

@@ -128,12 +128,3 @@ func (p *Product) enterRooms(ctx context.Context, s *gateway.Session) (has sessi
 	}
 	return has, err
 }
-
-// superTeamRoaming is 4-17, one super team each, newest first.
-func (r *syncRun) superTeamRoaming(context.Context) error {
-	for _, msgs := range r.super {
-		r.contained = append(r.contained, msgs...)
-		r.s.Push(wire.ID{SID: 4, CID: 17}, &nimwire.SyncRoamingMsgsResponse{Msgs: messagesTo(msgs)})
-	}
-	return nil
-}
