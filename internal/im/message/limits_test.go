@@ -1,6 +1,7 @@
 package message_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -215,5 +216,51 @@ func TestASyncIsReadInParts(t *testing.T) {
 	}
 	if n != len(full) || n < 179 {
 		t.Errorf("%d of %d have their texts", n, len(full))
+	}
+}
+
+// What the index does not have yet is read page by page, and the answer about
+// many conversations is bounded in bytes.
+func TestSearchesAreBounded(t *testing.T) {
+	w := newWorld(t, "cloud_search", "true")
+	bulk := strings.Repeat("😀", 5000)
+	for i := range 260 {
+		m := w.message("alice", []string{"bob", "carol"}[i%2], 0)
+		m.Content.Body = fmt.Sprintf("number %03d", i)
+		m.Content.Attach, m.Content.ForceList, m.Content.PushPayload = bulk, bulk, bulk[:4*2048]
+		if err := w.try(m, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q := message.SearchQuery{App: w.app, Accid: "alice", Keyword: "number", Limit: 100}
+	for _, c := range []struct {
+		name        string
+		ascending   bool
+		peers       []string
+		first, last string
+	}{
+		{"newest", false, nil, "number 259", "number 160"},
+		{"oldest", true, nil, "number 000", "number 099"},
+		{"newest of one", false, []string{"bob"}, "number 258", "number 060"},
+		{"oldest of one", true, []string{"bob"}, "number 000", "number 198"},
+	} {
+		q := q
+		q.Ascending, q.Peers = c.ascending, c.peers
+		got, err := w.svc.Search(t.Context(), q)
+		if err != nil || len(got) != 100 || got[0].Content.Body != c.first || got[99].Content.Body != c.last {
+			t.Errorf("%s: %d messages, %v", c.name, len(got), err)
+		}
+	}
+	got, err := w.svc.SearchSessions(t.Context(), q, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bytes, peers := 0, map[string]bool{}
+	for _, m := range got {
+		bytes += m.Bytes()
+		peers[m.To] = true
+	}
+	if bytes > 8<<20 || bytes < 7<<20 || len(peers) != 2 {
+		t.Errorf("%d messages of %d bytes, of %v", len(got), bytes, peers)
 	}
 }

@@ -19,7 +19,11 @@ const (
 	maxKeyword          = 100 // characters
 	searchChunk         = 200 // candidates read at a time, but for the first time
 	maxSearchCandidates = 10_000
-	maxTail             = 1000 // newest messages of one conversation that are read past the index
+	maxTail             = 1000 // messages of one conversation that are read past the index
+	tailPage            = 100
+	// maxSessionsBytes bounds the answer of SearchSessions, which may name 10,000
+	// messages. Clients go on inside a conversation, with Search.
+	maxSessionsBytes = 8 << 20
 	// searchSlackMs is how far a message's time and the time of its id may be apart.
 	searchSlackMs = 60_000
 	// tailSlackMs is the same for messages the index may not have yet: one that
@@ -82,14 +86,15 @@ func (s *Service) Search(ctx context.Context, q SearchQuery) ([]*Message, error)
 }
 
 // SearchSessions returns what matches by conversation: at most sessions of
-// them, in the order of their first hits, with at most q.Limit messages each.
+// them, in the order of their first hits, with at most q.Limit messages each, and
+// the first of all where they are more than maxSessionsBytes.
 func (s *Service) SearchSessions(ctx context.Context, q SearchQuery, sessions int) ([]*Message, error) {
 	if q.Limit < 1 || q.Limit > maxSearchLimit || sessions < 1 || sessions > maxSearchLimit {
 		return nil, im.Errorf(im.CodeBadParam, "limit must be 1 to %d", maxSearchLimit)
 	}
 	var order []im.ConvKey
 	hits := map[im.ConvKey][]*Message{}
-	full := 0
+	full, bytes := 0, 0
 	err := s.search(ctx, q, func(m *Message) bool {
 		if hits[m.Conv] == nil {
 			if len(order) == sessions {
@@ -98,6 +103,9 @@ func (s *Service) SearchSessions(ctx context.Context, q SearchQuery, sessions in
 			order = append(order, m.Conv)
 		}
 		if len(hits[m.Conv]) < q.Limit {
+			if bytes += m.Bytes(); bytes > maxSessionsBytes {
+				return false
+			}
 			if hits[m.Conv] = append(hits[m.Conv], m); len(hits[m.Conv]) == q.Limit {
 				full++
 			}
@@ -265,12 +273,27 @@ func (r *searchRun) indexed(ctx context.Context) (more bool, err error) {
 func (r *searchRun) tail(ctx context.Context, convs []im.ConvKey, cursor int64) (more bool, err error) {
 	found := map[int64]*Message{}
 	for _, conv := range convs {
-		msgs, err := r.s.store.Page(ctx, r.q.App.Key, conv, PageQuery{FromTime: max(1, im.IDTimeMs(cursor)-tailSlackMs), MinID: cursor, Limit: maxTail, Without: NoHistory, Viewer: r.q.Accid})
-		if err != nil {
-			return false, err
-		}
-		for _, m := range msgs {
-			found[m.ID] = m
+		q := PageQuery{FromTime: max(1, im.IDTimeMs(cursor)-tailSlackMs), MinID: cursor, Limit: tailPage, Ascending: r.q.Ascending, Without: NoHistory, Viewer: r.q.Accid}
+		hits := 0
+		for read := 0; read < maxTail && hits < r.q.Limit; read += tailPage {
+			msgs, err := r.s.store.Page(ctx, r.q.App.Key, conv, q)
+			if err != nil {
+				return false, err
+			}
+			for _, m := range msgs {
+				if hits < r.q.Limit && r.matches(m) {
+					found[m.ID] = m
+					hits++
+				}
+			}
+			if len(msgs) < tailPage {
+				break
+			}
+			if last := msgs[len(msgs)-1].Time; q.Ascending { // a time is unique in its conversation
+				q.FromTime = last + 1
+			} else {
+				q.ToTime = last - 1
+			}
 		}
 	}
 	return r.give(found), nil
