@@ -22,7 +22,7 @@ func TestLongMessagesLockNobodyOut(t *testing.T) {
 	s.Start()
 	users := accounts(t, s, 3)[:3]
 	ctx := hytest.Context(t)
-	const each = 75
+	const each, notices = 75, 60
 	emoji := func(n int) wire.Value { return wire.Str(strings.Repeat("😀", n)) }
 	for _, u := range users[1:] {
 		c := member(t, s, u.name, "sender", nil)
@@ -33,6 +33,12 @@ func TestLongMessagesLockNobodyOut(t *testing.T) {
 			w := nimwire.Msg{Scene: wire.Int(0), To: wire.Str(users[0].name), Type: wire.Int(100), IdClient: wire.Str(fmt.Sprint(u.name, i)),
 				Body: emoji(5000), Attach: emoji(5000), Ext: emoji(1024), PushPayload: emoji(2048)}
 			if _, err := c.Send(ctx, w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range notices {
+			n := nimwire.SysMsg{Type: wire.Int(100), To: wire.Str(users[0].name), Attach: emoji(4096), NeedSaveOffline: wire.Int(1)}
+			if _, err := c.Call(ctx, nimwire.SendCustomSysMsg.ID(), &nimwire.SendCustomSysMsgRequest{SysMsg: n}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -48,8 +54,15 @@ func TestLongMessagesLockNobodyOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen, longest := map[string]int{}, 0
+		seen, longest, notified := map[string]int{}, 0, 0
 		c.OnPush(func(p *bench.Packet) {
+			if (p.ID() == wire.ID{SID: 4, CID: 6}) {
+				var r nimwire.SyncOfflineSysMsgsResponse
+				if err := r.DecodeR(p.R); err != nil {
+					t.Error(err)
+				}
+				notified += len(r.SysMsgs)
+			}
 			if p.ID() != login.want {
 				return
 			}
@@ -78,6 +91,9 @@ func TestLongMessagesLockNobodyOut(t *testing.T) {
 			if n != 1 {
 				t.Errorf("%s: %s came %d times", login.name, id, n)
 			}
+		}
+		if login.want == offline && notified != 2*notices {
+			t.Errorf("%s: %d of %d notifications came", login.name, notified, 2*notices)
 		}
 		if len(seen) != 2*each {
 			t.Errorf("%s: %d of %d messages came", login.name, len(seen), 2*each)
