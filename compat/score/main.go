@@ -4,14 +4,14 @@
 // and REST endpoint; it is generated from docs/protocol/wire/*.json,
 // docs/api/server-v1.json and the hand list compat/events.tsv. compat/score.tsv
 // pairs a feature with a test that proves it. test/sdk/proves.tsv is what the
-// SDK tests claim, proven or not. compat/excused.tsv names features that no test
+// SDK tests claim, proven or not, and with which clients. compat/excused.tsv names features that no test
 // with an SDK can prove, each with its reason; they count as neither.
 //
 //	go run ./compat/score                 regenerate features.tsv, check score.tsv, print percentages
 //	go run ./compat/score -check          the same, but fail instead of writing
 //	go run ./compat/score -results FILE   and fail when a proven row failed or did not run (out/results.tsv)
 //	go run ./compat/score -go FILE        the same for Go tests (output of go test -json)
-//	go run ./compat/score -results FILE -add   add the rows of proves.tsv that passed on every client
+//	go run ./compat/score -results FILE -add   add the rows of proves.tsv that passed with every client they claim
 //	go run ./compat/score -missing nim    list the features of a product that nothing proves
 //
 // It must not know how a test works: a test proves what it says it proves, and
@@ -40,7 +40,7 @@ func main() {
 	flag.BoolVar(&o.check, "check", false, "fail when features.tsv is not what the tables say, instead of writing it")
 	flag.StringVar(&o.results, "results", "", "results of the SDK tests: fail when a proven row failed or did not run")
 	flag.StringVar(&o.goResults, "go", "", "output of go test -json: the same for rows of Go tests")
-	flag.BoolVar(&o.add, "add", false, "with -results: add to score.tsv what passed on every client")
+	flag.BoolVar(&o.add, "add", false, "with -results: add to score.tsv what passed with every client it claims")
 	flag.StringVar(&o.missing, "missing", "", "list what nothing proves of this product (nim, qchat, chatroom, rest)")
 	flag.Parse()
 	if err := run(o, os.Stdout); err != nil {
@@ -66,7 +66,12 @@ var products = []string{"nim", "qchat", "chatroom", restProduct}
 
 const restProduct = "rest"
 
-type feature struct{ id, product, kind, name, note string }
+// versions are the SDK versions whose tables have the command. Events and REST
+// endpoints have none here: every version counts as having them.
+type feature struct {
+	id, product, kind, name, note string
+	versions                      []string
+}
 
 // row is one line of score.tsv.
 type row struct{ feature, test string }
@@ -93,6 +98,10 @@ func run(o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	claims, err := readClaims(o.root)
+	if err != nil {
+		return err
+	}
 	var results map[row]verdict
 	if o.results != "" {
 		if results, err = readResults(o.results); err != nil {
@@ -103,20 +112,23 @@ func run(o options, out io.Writer) error {
 		if results == nil {
 			return errors.New("-add needs -results")
 		}
-		if rows, err = addPassed(o.root, rows, results); err != nil {
+		if rows, err = addPassed(o.root, rows, claims, results); err != nil {
 			return err
 		}
 	}
-	faults, err := checkRows(o, features, rows, results)
+	faults, err := checkRows(o, features, rows, claims, results)
 	if err != nil {
 		return err
 	}
-	excused, bad, err := readExcused(o.root, features, rows)
+	have := provenWith(rows, claims)
+	excused, bad, err := readExcused(o.root, features, have)
 	if err != nil {
 		return err
 	}
 	faults = append(faults, bad...)
+	faults = append(faults, checkVersions(features, have, excused)...)
 	report(out, features, rows, excused)
+	reportClients(out, features, have, excused)
 	if o.missing != "" {
 		listMissing(out, o.missing, features, rows, excused)
 	}
@@ -141,7 +153,7 @@ func readFeatures(root string) ([]feature, error) {
 		if !slices.Contains(products[:3], e[0]) {
 			return nil, fmt.Errorf("%s: no product %q", eventsFile, e[0])
 		}
-		out = append(out, feature{e[0] + "/event/" + e[1], e[0], event, e[1], e[2]})
+		out = append(out, feature{id: e[0] + "/event/" + e[1], product: e[0], kind: event, name: e[1], note: e[2]})
 	}
 	endpoints, err := readEndpoints(filepath.Join(root, "docs/api/server-v1.json"))
 	if err != nil {
@@ -194,7 +206,7 @@ func readCommands(file, product string) ([]feature, error) {
 			note += ", since " + c.Versions[0]
 		}
 		n := name.(string)
-		out = append(out, feature{product + "/cmd/" + n, product, command, n, note})
+		out = append(out, feature{product + "/cmd/" + n, product, command, n, note, c.Versions})
 	}
 	return out, nil
 }
@@ -213,7 +225,7 @@ func readEndpoints(file string) ([]feature, error) {
 	var out []feature
 	for _, e := range doc.Endpoints {
 		name := strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(e.Path, "/nimserver"), ".action"), "/")
-		out = append(out, feature{"rest/" + name, restProduct, rest, name, e.Group + ": " + e.Title})
+		out = append(out, feature{id: "rest/" + name, product: restProduct, kind: rest, name: name, note: e.Group + ": " + e.Title})
 	}
 	return out, nil
 }
@@ -281,66 +293,11 @@ func writeScore(root string, rows []row) error {
 	return os.WriteFile(filepath.Join(root, scoreFile), []byte(b.String()), 0o644)
 }
 
-// verdict counts the clients a row was run with.
-type verdict struct{ passed, failed int }
-
-// readResults reads feature, client, result, test.
-func readResults(file string) (map[row]verdict, error) {
-	t, err := readTable(file, "feature\tclient\tresult\ttest")
-	if err != nil {
-		return nil, err
-	}
-	out := map[row]verdict{}
-	for _, c := range t {
-		r := row{c[0], sdkTests + c[3]}
-		v := out[r]
-		if c[2] == "pass" {
-			v.passed++
-		} else {
-			v.failed++
-		}
-		out[r] = v
-	}
-	return out, nil
-}
-
-// addPassed adds what the tests claim and a run has shown on every client.
-func addPassed(root string, rows []row, results map[row]verdict) ([]row, error) {
-	claims, err := readClaims(root)
-	if err != nil {
-		return nil, err
-	}
-	for r := range claims {
-		if v := results[r]; v.passed > 0 && v.failed == 0 {
-			rows = append(rows, r)
-		}
-	}
-	if err := writeScore(root, rows); err != nil {
-		return nil, err
-	}
-	return readScore(root)
-}
-
-func readClaims(root string) (map[row]bool, error) {
-	rows, err := readRows(filepath.Join(root, claimsFile))
-	if err != nil {
-		return nil, err
-	}
-	out := map[row]bool{}
-	for _, r := range rows {
-		out[row{r.feature, sdkTests + r.test}] = true
-	}
-	return out, nil
-}
-
 // checkRows finds what is wrong with score.tsv.
-func checkRows(o options, features []feature, rows []row, results map[row]verdict) ([]error, error) {
-	claims, err := readClaims(o.root)
-	if err != nil {
-		return nil, err
-	}
+func checkRows(o options, features []feature, rows []row, claims map[row][]string, results map[row]verdict) ([]error, error) {
 	var goPassed map[string]bool
 	if o.goResults != "" {
+		var err error
 		if goPassed, err = readGoResults(o.goResults); err != nil {
 			return nil, err
 		}
@@ -385,12 +342,12 @@ func checkRows(o options, features []feature, rows []row, results map[row]verdic
 			fault(r, "%v", err)
 		case !ok:
 			fault(r, "the test does not exist any more")
-		case !claims[r]:
+		case claims[r] == nil:
 			fault(r, "the test does not claim it any more (%s)", claimsFile)
-		case results != nil && results[r] == verdict{}:
-			fault(r, "the test did not run")
-		case results != nil && results[r].failed > 0:
-			fault(r, "the test failed on %d of %d clients", results[r].failed, results[r].failed+results[r].passed)
+		case results != nil:
+			if bad := results[r].faults(claims[r]); bad != "" {
+				fault(r, "%s", bad)
+			}
 		}
 	}
 	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
@@ -491,15 +448,15 @@ func readGoResults(file string) (map[string]bool, error) {
 }
 
 // readExcused returns the reasons of what no test can prove. A reason has to name
-// a feature, once, that nothing proves.
-func readExcused(root string, features []feature, rows []row) (map[string]string, []error, error) {
+// a feature, once, that nothing proves, or nothing with one of the versions.
+func readExcused(root string, features []feature, have map[string][]string) (map[string]string, []error, error) {
 	t, err := readTable(filepath.Join(root, excusedFile), "feature\treason")
 	if err != nil {
 		return nil, nil, err
 	}
-	known, done := map[string]bool{}, proven(rows)
+	known := map[string]feature{}
 	for _, f := range features {
-		known[f.id] = true
+		known[f.id] = f
 	}
 	out := map[string]string{}
 	var faults []error
@@ -507,9 +464,9 @@ func readExcused(root string, features []feature, rows []row) (map[string]string
 		id, reason := c[0], c[1]
 		fault := func(text string) { faults = append(faults, fmt.Errorf("%s: %s: %s", excusedFile, id, text)) }
 		switch {
-		case !known[id]:
+		case known[id].id == "":
 			fault("no such feature")
-		case done[id]:
+		case have[id] != nil && len(lacking(known[id], have[id])) == 0:
 			fault("is proven: remove the excuse")
 		case out[id] != "":
 			fault("twice")

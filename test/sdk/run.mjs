@@ -26,7 +26,7 @@ for (const kind of ALL_KINDS) {
   }
 }
 
-// What the tests claim, asked from the tests themselves, two at a time.
+// What the tests claim and with which clients, asked from the tests themselves, two at a time.
 const declared = [];
 const unasked = [...all];
 await Promise.all([1, 2].map(async () => {
@@ -35,7 +35,7 @@ await Promise.all([1, 2].map(async () => {
     declared.push(...stdout.split('\n').filter((l) => l.startsWith('PROVES\t')).map((l) => l.slice('PROVES\t'.length)));
   }
 }));
-const table = `feature\ttest\n${[...new Set(declared)].sort().join('\n')}\n`;
+const table = `feature\ttest\tclients\n${[...new Set(declared)].sort().join('\n')}\n`;
 if (flag('--write-proves')) {
   fs.writeFileSync('proves.tsv', table);
   process.exit(0);

@@ -32,7 +32,7 @@ function record(fields) {
 export function suite(backend) {
   return (name, { kinds = KINDS, proves = [], timeout = 45000, pending, allow = () => false }, body) => {
     if (LISTING) {
-      for (const feature of proves) process.stdout.write(`PROVES\t${feature}\t${FILE}::${name}\n`);
+      for (const feature of proves) process.stdout.write(`PROVES\t${feature}\t${FILE}::${name}\t${kinds.join(' ')}\n`);
       return;
     }
     for (const kind of kinds.filter((k) => wanted.includes(k))) {
