@@ -60,11 +60,24 @@ func (b *bed) crew(ty sized, u team.Update) crew {
 // What the permission table does not say: who may send, recall, notify, join,
 // answer and ask, whatever he is to a team of whatever type.
 func TestAccess(t *testing.T) {
-	b := newBed(t, hytest.SQLite(t), "teams_created_max", "100000")
+	b := newBed(t, hytest.SQLite(t), "teams_created_max", "100000", "teams_joined_max", "100000")
 	people := []string{"owner", "manager", "member", "target", "removed", "stranger"}
-	b.register(b.app, people...)
+	b.register(b.app, append(people, "fresh")...)
 	foreign := hytest.App(t, b.store)
 	b.register(foreign, people...)
+	// answerFor answers an invitation that waits for fresh, who can accept it after.
+	answerFor := func(accept bool) func(who team.Actor, c crew) error {
+		return func(who team.Actor, c crew) error {
+			if c.Type == team.Basic { // nobody is asked
+				return b.teams.AnswerInvitation(b.ctx(), who, c.Kind, c.TID, "owner", accept, "")
+			}
+			_, err := b.teams.Invite(b.ctx(), b.as("owner"), c.Kind, c.TID, team.Invite{Accids: []string{"fresh"}, Ask: true})
+			b.ok(err)
+			err = b.teams.AnswerInvitation(b.ctx(), who, c.Kind, c.TID, "owner", accept, "")
+			b.ok(b.teams.AnswerInvitation(b.ctx(), b.as("fresh"), c.Kind, c.TID, "owner", true, ""))
+			return err
+		}
+	}
 	free := func(mode int64) team.Update { return team.Update{JoinMode: &mode} }
 	// member is the code for members, otherwise 804 for who is none.
 	member := func(role string, code im.Code) im.Code {
@@ -175,6 +188,8 @@ func TestAccess(t *testing.T) {
 			},
 			want: uninvited,
 		},
+		{name: "accept the invitation of another", modes: []team.Update{{}}, do: answerFor(true), want: uninvited},
+		{name: "refuse the invitation of another", modes: []team.Update{{}}, do: answerFor(false), want: uninvited},
 		{
 			name: "answer an application that nobody made", modes: []team.Update{{}},
 			do: func(who team.Actor, c crew) error {
