@@ -28,8 +28,13 @@ type world struct {
 }
 
 func newWorld(t testing.TB, overrides ...string) *world {
+	return newWorldOn(t, hytest.SQLite(t), overrides...)
+}
+
+func newWorldOn(t testing.TB, config sqlstore.Config, overrides ...string) *world {
 	w := &world{TB: t, clock: hytest.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)), bus: &hytest.Bus{}}
-	w.store = hytest.Store(t, func(c *sqlstore.Config) { c.Clock = w.clock.Now })
+	config.Clock = w.clock.Now
+	w.store = hytest.Open(t, config)
 	w.app = hytest.App(t, w.store, overrides...)
 	w.accounts = account.New(account.Config{Store: w.store, Clock: w.clock.Now, TokenKey: []byte("key")})
 	w.notices = notice.New(w.store, w.store.IDs(), w.bus, w.clock.Now)
