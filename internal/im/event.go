@@ -13,7 +13,7 @@ const (
 	EventDeviceUp                           // a device logged in; Body is presence.Device
 	EventDeviceDown                         // a device went away
 	EventKick                               // close devices of the account
-	EventAccountChange                      // cached account data is stale
+	_                                       // was never sent; the number stays reserved
 	EventNodeState                          // a node's directory: heartbeat or snapshot
 )
 

@@ -146,18 +146,27 @@ func (s *Service) Gone(d *presence.Device) {
 	s.queue.put(c)
 }
 
-// Online makes a connection's account a listener on this node and sends what it
-// has to know at once: the events of its publishers that are online.
-func (s *Service) Online(ctx context.Context, d *presence.Device, send func([]*Event)) error {
+// Listen makes a connection's account a listener on this node: from now on what
+// it subscribes anywhere is heard of here. Who then finds that the account has no
+// subscriptions need not call Online.
+func (s *Service) Listen(d *presence.Device) {
 	if a, ok := s.c.Apps.Get(d.App); !ok || !a.Settings.Presence {
-		return nil
+		return
 	}
 	k := d.Key()
 	s.watch.online(k, d.ConnectionID)
 	if !slices.ContainsFunc(s.c.Directory.Devices(d.App, d.Accid), func(o *presence.Device) bool { return o.ConnectionID == d.ConnectionID }) {
 		s.watch.offline(k, d.ConnectionID) // its connection ended before it was noted
+	}
+}
+
+// Online reads the subscriptions of a listener and sends what it has to know at
+// once: the events of its publishers that are online.
+func (s *Service) Online(ctx context.Context, d *presence.Device, send func([]*Event)) error {
+	if a, ok := s.c.Apps.Get(d.App); !ok || !a.Settings.Presence {
 		return nil
 	}
+	k := d.Key()
 	subs, err := s.load(ctx, k)
 	if err != nil {
 		return err
@@ -184,7 +193,7 @@ func (s *Service) sendCurrent(ctx context.Context, app string, accids []string, 
 	return err
 }
 
-// Offline ends what Online began.
+// Offline ends what Listen began.
 func (s *Service) Offline(d *presence.Device) { s.watch.offline(d.Key(), d.ConnectionID) }
 
 func (s *Service) load(ctx context.Context, k presence.Key) ([]Subscription, error) {

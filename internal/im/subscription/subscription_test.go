@@ -137,6 +137,7 @@ func (b *bed) down(d *presence.Device, lost bool) {
 func (b *bed) listen(app, accid, conn string) (got []*Event) {
 	d := b.device(app, accid, conn, 16)
 	b.dir.Put(d)
+	b.s.Listen(d)
 	if err := b.s.Online(b.t.Context(), d, func(e []*Event) { got = e }); err != nil {
 		b.t.Fatal(err)
 	}
@@ -157,6 +158,24 @@ func (b *bed) want(want ...string) {
 		b.t.Errorf("told %q, want %q", b.told, want)
 	}
 	b.told = nil
+}
+
+// A device of an account without subscriptions reads none when it logs in: what
+// is subscribed later, on another node too, it hears of all the same.
+func TestListenersHearOfLaterSubscriptions(t *testing.T) {
+	run(t, func(b *bed) {
+		d := b.device("one", "alice", "a1", 16)
+		b.dir.Put(d)
+		b.s.Listen(d)
+		b.subscribe("one", "alice", "bob", 3600)
+		b.s.Observe(im.Event{Kind: EventChanged, App: "one", To: "alice"})
+		synctest.Wait()
+		b.up(b.device("one", "bob", "b1", 1))
+		b.want("one/alice bob=1 [1] map[]")
+		b.s.Offline(d)
+		b.up(b.device("one", "bob", "b2", 1))
+		b.want()
+	})
 }
 
 func TestLostConnectionsHaveGrace(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/im"
+	"hongyan/internal/im/session"
 	"hongyan/internal/im/subscription"
 )
 
@@ -110,9 +111,12 @@ func (p *Product) querySubscribedType(ctx context.Context, s *gateway.Session, r
 	return &nimwire.QuerySubscribeEventsByTypeResponse{MsgEventSubscribes: subscriptionsTo(subs)}, nil
 }
 
-// presence makes the session a listener and sends the events of the publishers
-// that are online (14-9, docs/protocol/nim-social.md section 11.3).
+// presence sends the events of the publishers that are online (14-9,
+// docs/protocol/nim-social.md section 11.3). The session listens already.
 func (r *syncRun) presence(ctx context.Context) error {
+	if !r.has.Any(session.HasSubscriptions) {
+		return nil
+	}
 	return r.p.c.Subscriptions.Online(ctx, r.s.Login().Device, sendEvents(r.s))
 }
 
