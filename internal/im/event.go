@@ -7,14 +7,14 @@ type EventKind uint8
 
 // Event kinds.
 const (
-	EventMessage       EventKind = 1 + iota // a committed message; Body is message.Encode
-	EventSessionAck                         // a conversation was read on another device
-	EventCard                               // the account's own card changed
-	EventDeviceUp                           // a device logged in; Body is presence.Device
-	EventDeviceDown                         // a device went away
-	EventKick                               // close devices of the account
-	_                                       // was never sent; the number stays reserved
-	EventNodeState                          // a node's directory: heartbeat or snapshot
+	EventMessage    EventKind = 1 + iota // a committed message; Body is message.Encode
+	EventSessionAck                      // a conversation was read on another device
+	EventCard                            // the account's own card changed
+	EventDeviceUp                        // a device logged in; Body is presence.Device
+	EventDeviceDown                      // a device went away
+	EventKick                            // close devices of the account
+	_                                    // was never sent; the number stays reserved
+	EventNodeState                       // a node's directory: heartbeat or snapshot
 )
 
 // Event travels on the bus from the node where something was committed to the

@@ -3,6 +3,7 @@ package friend
 import (
 	"context"
 
+	"hongyan/internal/im"
 	"hongyan/internal/im/account"
 	"hongyan/internal/im/app"
 )
@@ -28,7 +29,7 @@ func (s *Service) Since(ctx context.Context, app, owner string, tagMs int64) ([]
 	if s.full(tagMs) {
 		return s.List(ctx, app, owner)
 	}
-	return s.store.Friends(ctx, app, owner, tagMs-overlapMs, true)
+	return s.store.Friends(ctx, app, owner, tagMs-im.OverlapMs, true)
 }
 
 func (s *Service) full(tagMs int64) bool {
@@ -50,7 +51,7 @@ func (s *Service) Cards(ctx context.Context, app, owner string, tagMs int64) ([]
 	if err != nil {
 		return nil, err
 	}
-	since := tagMs - overlapMs
+	since := tagMs - im.OverlapMs
 	var out []*account.Account
 	for _, f := range friends {
 		if a := found[f.Accid]; a != nil && (s.full(tagMs) || a.Card.UpdatedMs > since || f.UpdatedMs > since) {
@@ -72,7 +73,7 @@ func (s *Service) Relations(ctx context.Context, app, owner string, tagMs int64)
 		if r.Black || r.Muted {
 			list = append(list, r)
 		}
-		changed = changed || r.UpdatedMs > tagMs-overlapMs
+		changed = changed || r.UpdatedMs > tagMs-im.OverlapMs
 	}
 	return list, changed, nil
 }

@@ -18,10 +18,6 @@ const (
 	// tombstoneDays is how far back an incremental sync can tell of ended
 	// friendships (docs/protocol/nim-social.md section 4.2).
 	tombstoneDays = 30
-	// overlapMs is how far an incremental sync looks behind the client's time
-	// tag: a change has its time before it can be read, and other nodes' clocks
-	// differ a little. What is sent twice does no harm.
-	overlapMs = 5000
 )
 
 // Service changes and answers what accounts are to each other.

@@ -12,10 +12,6 @@ import (
 // longer gets the whole list (docs/protocol/nim-social.md section 4.2).
 const tombstoneMs = 30 * dayMs
 
-// OverlapMs is how far an incremental list reaches behind its time tag: another
-// node's clock may be behind, and a record that comes twice does no harm.
-const OverlapMs = 5000
-
 // Get returns a live team, or 803. Anybody may read it.
 func (s *Service) Get(ctx context.Context, app string, k Kind, tid int64) (*Team, error) {
 	found, err := s.c.Store.Teams(ctx, app, []im.ConvKey{k.Key(tid)})
@@ -59,7 +55,7 @@ func (s *Service) Of(ctx context.Context, app, accid string, k Kind, sinceMs int
 		sinceMs = 0
 	}
 	if sinceMs > 0 {
-		sinceMs = max(1, sinceMs-OverlapMs)
+		sinceMs = max(1, sinceMs-im.OverlapMs)
 	}
 	list, err = s.c.Store.TeamsOf(ctx, app, accid, k, sinceMs)
 	return list, sinceMs == 0, err

@@ -97,7 +97,10 @@ func recallTo(n *message.RecallNotice) nimwire.SysMsg {
 }
 
 // recalls is 7-15 and 4-19: notices that no device of the account has (type 1),
-// and those that one has and this device may not (type 2).
+// and those that one has and this device may not (type 2). The time tag is when
+// the sync began: a recall of before that was committed meanwhile is not in it,
+// so the next sync looks behind the tag. Clients know notices twice: what came live
+// does not move the tag either.
 func (r *syncRun) recalls(ctx context.Context) error {
 	plain, super := r.ask.RecallMsg.IsSet(), r.ask.DeleteSuperTeamMsg.IsSet()
 	if !plain && !super || !r.has.Any(session.HasConversations|session.HasTeams) {
@@ -118,7 +121,7 @@ func (r *syncRun) recalls(ctx context.Context) error {
 		if n.Acked {
 			typ = 2
 		}
-		if !asked || typ == 2 && n.TimeMs <= since {
+		if !asked || typ == 2 && n.TimeMs <= since-im.OverlapMs {
 			continue
 		}
 		lists[id][typ] = append(lists[id][typ], recallTo(n))

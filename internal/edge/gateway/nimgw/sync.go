@@ -29,7 +29,7 @@ const (
 func (p *Product) sync(ctx context.Context, s *gateway.Session, req *nimwire.SyncRequest, reply func(wire.REncoder, error)) error {
 	s.Hold()
 	p.c.Subscriptions.Listen(s.Login().Device) // before it is read whether there are subscriptions
-	has, err := p.enterRooms(ctx, s) // before the watermark: what comes later comes live
+	has, err := p.enterRooms(ctx, s)           // before the watermark: what comes later comes live
 	r := &syncRun{p: p, s: s, ask: &req.Sync, has: has, startMs: p.c.Clock.NowMs(), watermark: p.c.Messages.Watermark()}
 	if err == nil {
 		err = r.run()

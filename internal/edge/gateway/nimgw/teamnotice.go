@@ -282,7 +282,7 @@ func (r *syncRun) ownMembers(ctx context.Context, k team.Kind, since int64) ([]*
 	}
 	var out []*team.Member
 	for _, e := range entries {
-		if whole || e.Member.UpdatedMs > since-team.OverlapMs {
+		if whole || e.Member.UpdatedMs > since-im.OverlapMs {
 			out = append(out, e.Member)
 		}
 	}
