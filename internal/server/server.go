@@ -142,8 +142,11 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	dir := presence.NewDirectory(node, clock)
 	s.bus = bus.New(bus.Config{URL: cfg.Bus, Cluster: cfg.Cluster, Peers: cfg.Peers, Secret: cfg.ClusterSecret.Reveal(), Log: log},
 		s.event, func(reason string) {
-			log.Warn("events may have been lost; clients reconnect and sync", "reason", reason)
-			s.gateway.CloseAll(gateway.ReasonBusGap)
+			s.cluster.Gap()
+			// A node that starts has no sessions yet, and knows no other node.
+			if n := s.gateway.Resync(gateway.ReasonBusGap); n > 0 {
+				log.Warn("events may have been lost; clients reconnect and sync", "reason", reason, "sessions", n)
+			}
 		})
 	s.messages = message.New(s.store, s.accounts, s.bus, clock)
 	s.notices = notice.New(s.store, s.store.IDs(), s.bus, clock)

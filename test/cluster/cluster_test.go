@@ -38,12 +38,19 @@ type bed struct {
 // newBed starts the nodes, with further flags of serve.
 func newBed(t *testing.T, args ...string) *bed {
 	t.Helper()
+	return newBedVia(t, func(addr string) string { return addr }, args, args)
+}
+
+// newBedVia is newBed with flags of each node, and with something between the
+// nodes: via returns the address at which a route's listener is dialled.
+func newBedVia(t *testing.T, via func(addr string) string, args ...[]string) *bed {
+	t.Helper()
 	hytest.NoLeaks(t)
 	db := hytest.Postgres(t)
 	b := &bed{t: t}
 	routes := [2]string{proc.Free(t), proc.Free(t)}
 	for i := range b.n {
-		b.n[i] = proc.New(t, append([]string{"--db", db, "--cluster", routes[i], "--peer", routes[1-i], "--cluster-secret", "a-secret-of-both-nodes"}, args...)...)
+		b.n[i] = proc.New(t, append([]string{"--db", db, "--cluster", routes[i], "--peer", via(routes[1-i]), "--cluster-secret", "a-secret-of-both-nodes"}, args[i]...)...)
 	}
 	b.n[0].Start()
 	// Secrets are sealed with one master key, the same on every node.

@@ -88,6 +88,7 @@ type Gateway struct {
 	hub       *hub
 	rooms     *rooms
 	lost      *lostClients
+	resyncs   resyncs
 	sequencer *sequencer // nil where one node commits everything
 	products  []Product
 	tables    map[string]map[wire.ID]*boundRow
@@ -116,7 +117,7 @@ func New(c Config, products ...Product) *Gateway {
 	patient, hurry := context.WithCancel(ctx)
 	g := &Gateway{cfg: c, log: c.Log, metrics: newMetrics(c.Metrics), buffers: newBufferPool(), packets: newPacketPool(),
 		hub: newHub(), rooms: newRooms(), lost: newLostClients(), products: products, tables: map[string]map[wire.ID]*boundRow{}, firsts: map[wire.ID]*boundRow{},
-		ctx: ctx, stop: stop, patient: patient, hurry: hurry, sessions: map[*Session]struct{}{}}
+		ctx: ctx, stop: stop, patient: patient, hurry: hurry, sessions: map[*Session]struct{}{}, resyncs: resyncs{wake: make(chan struct{}, 1)}}
 	if c.Missed != nil {
 		g.sequencer = newSequencer(g.deliver, c.Missed, func(err error) { g.log.Error("read missed messages", "err", err) })
 	}
@@ -151,8 +152,9 @@ func (g *Gateway) nowMs() int64 { return g.cfg.Clock.NowMs() }
 
 // Start begins to look after connections.
 func (g *Gateway) Start(context.Context) error {
-	g.wg.Add(1)
+	g.wg.Add(2)
 	go g.sweep()
+	go g.resync()
 	if g.sequencer != nil {
 		g.wg.Add(1)
 		go g.order()
@@ -417,7 +419,7 @@ func (s *Session) Offer(d Delivery) {
 	}
 }
 
-// CloseAll ends every connection for a reason; the SDKs reconnect and sync.
+// CloseAll ends every connection at once for a reason; the SDKs reconnect and sync.
 func (g *Gateway) CloseAll(r Reason) {
 	for _, s := range g.all() {
 		s.Finish(r)

@@ -1,6 +1,8 @@
 package presence
 
 import (
+	"maps"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -159,6 +161,13 @@ func (d *Directory) Alive(node int) bool {
 	_, known := d.nodes[node]
 	d.nodes[node] = d.clock()
 	return !known
+}
+
+// alive returns the other nodes that have spoken lately.
+func (d *Directory) alive() []int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Keys(d.nodes))
 }
 
 // DropSilent forgets the devices of nodes that have been silent too long and

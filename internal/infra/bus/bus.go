@@ -2,7 +2,8 @@
 // embedded by default, with routes between nodes, or an external server by URL.
 // It is the one delivery path, so one node runs the same code as ten.
 //
-// It may lose events and says when it has: OnGap. It must not know what an
+// It may lose events and says when it has (onGap): what NATS reports, and what
+// the numbers of frames show. It must not know what an
 // event means; only this package imports NATS.
 package bus
 
@@ -63,6 +64,9 @@ type Bus struct {
 	queues []chan im.Event // capacity workerQueue each
 	wg     sync.WaitGroup
 	sub    *nats.Subscription
+
+	marks *marker // nil where there is one node
+	heard senders // of the receiving goroutine
 }
 
 // New returns a bus that calls handle for every event, one call at a time per
@@ -74,7 +78,11 @@ func New(c Config, handle func(im.Event), onGap func(reason string)) *Bus {
 	if c.ClusterID == "" {
 		c.ClusterID = "hongyan"
 	}
-	return &Bus{cfg: c, log: c.Log, subject: c.ClusterID + ".ev", handle: handle, onGap: onGap}
+	b := &Bus{cfg: c, log: c.Log, subject: c.ClusterID + ".ev", handle: handle, onGap: onGap}
+	if c.URL != "" || c.Cluster != "" {
+		b.marks = newMarker()
+	}
+	return b
 }
 
 // Start connects and begins to deliver.
@@ -167,19 +175,27 @@ func (b *Bus) Publish(events ...im.Event) {
 		return
 	}
 	buf := make([]byte, 0, 1024)
+	counts := false
 	for i := range events {
 		buf = appendEvent(buf, &events[i])
+		counts = counts || !events[i].Again
 		if len(buf) >= maxFrame {
-			b.send(buf)
-			buf = buf[:0:0]
+			b.send(buf, counts)
+			buf, counts = buf[:0:0], false
 		}
 	}
 	if len(buf) > 0 {
-		b.send(buf)
+		b.send(buf, counts)
 	}
 }
 
-func (b *Bus) send(buf []byte) {
+// send publishes a frame; counts says that somebody misses it when it is lost.
+func (b *Bus) send(buf []byte, counts bool) {
+	if b.marks != nil {
+		b.marks.mu.Lock()
+		defer b.marks.mu.Unlock()
+		buf = b.marks.mark(buf, counts)
+	}
 	if err := b.conn.Publish(b.subject, buf); err != nil {
 		b.log.Error("publish", "err", err)
 		b.onGap("publish failed")
@@ -195,6 +211,12 @@ func (b *Bus) receive(m *nats.Msg) {
 			return
 		}
 		data = rest
+		if e.Kind == kindMark {
+			if b.heard.missed(e) {
+				b.onGap("events of another node are missing")
+			}
+			continue
+		}
 		lane := e.To
 		if lane == "" {
 			lane = string(e.Conv)

@@ -1,0 +1,70 @@
+package bus
+
+import (
+	"testing"
+
+	"hongyan/internal/im"
+)
+
+func TestMarksTellOfMissingFrames(t *testing.T) {
+	const beat, count = false, true
+	for _, tc := range []struct {
+		name   string
+		frames []bool // of one process, in order: whether they count
+		lost   []int  // those that do not arrive
+		want   []int  // those with which the loss is noticed
+	}{
+		{name: "all arrive", frames: []bool{beat, count, count, beat, count}},
+		{name: "one is lost", frames: []bool{count, count, count}, lost: []int{1}, want: []int{2}},
+		{name: "the first is lost", frames: []bool{count, count}, lost: []int{0}, want: []int{1}},
+		{name: "the last is lost, a heartbeat tells", frames: []bool{count, count, beat, beat}, lost: []int{1}, want: []int{2}},
+		{name: "lost heartbeats are nothing", frames: []bool{beat, beat, count, beat, count}, lost: []int{0, 1, 3}},
+		{name: "several breaks", frames: []bool{count, count, count, count, beat}, lost: []int{1, 3}, want: []int{2, 4}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m, other := newMarker(), newMarker()
+			var s senders
+			read := func(frame []byte) bool {
+				e, rest, err := readEvent(frame)
+				if err != nil || len(rest) > 0 || e.Kind != kindMark {
+					t.Fatalf("%+v, %d bytes more, %v", e, len(rest), err)
+				}
+				return s.missed(e)
+			}
+			has := func(list []int, i int) bool {
+				for _, n := range list {
+					if n == i {
+						return true
+					}
+				}
+				return false
+			}
+			for i, counts := range tc.frames {
+				frame := m.mark(nil, counts)
+				if read(other.mark(nil, true)) {
+					t.Errorf("before frame %d: the other process lost nothing", i)
+				}
+				if has(tc.lost, i) {
+					continue
+				}
+				if got, want := read(frame), has(tc.want, i); got != want {
+					t.Errorf("frame %d: missed = %v, want %v", i, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestSendersAreBounded(t *testing.T) {
+	var s senders
+	for i := range int64(3 * maxSenders) {
+		s.missed(im.Event{ID: i + 1, Seq: 2})
+		s.missed(im.Event{ID: 1, Seq: 2}) // heard of all the while
+	}
+	if len(s.last) > maxSenders {
+		t.Errorf("%d are followed", len(s.last))
+	}
+	if s.missed(im.Event{ID: 1, Seq: 2}) {
+		t.Error("one that is heard of all the while was forgotten")
+	}
+}
