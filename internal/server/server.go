@@ -141,10 +141,10 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	node := s.store.IDs().Node()
 	dir := presence.NewDirectory(node, clock)
 	s.bus = bus.New(bus.Config{URL: cfg.Bus, Cluster: cfg.Cluster, Peers: cfg.Peers, Secret: cfg.ClusterSecret.Reveal(), Log: log},
-		s.event, func(reason string) {
+		s.event, func(reason string, since time.Time) {
 			s.cluster.Gap()
 			// A node that starts has no sessions yet, and knows no other node.
-			if n := s.gateway.Resync(gateway.ReasonBusGap); n > 0 {
+			if n := s.gateway.Resync(gateway.ReasonBusGap, since.UnixMilli()); n > 0 {
 				log.Warn("events may have been lost; clients reconnect and sync", "reason", reason, "sessions", n)
 			}
 		})

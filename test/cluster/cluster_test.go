@@ -134,9 +134,15 @@ type push struct {
 
 func (b *bed) dial(node int, accid, device string) (*peer, error) {
 	b.t.Helper()
-	p := &peer{t: b.t, name: accid + "/" + device}
+	return b.dialWith(node, bench.Options{AppKey: proc.Key, Account: accid, Token: "token", Device: device, Acknowledge: true})
+}
+
+func (b *bed) dialWith(node int, o bench.Options) (*peer, error) {
+	b.t.Helper()
+	p := &peer{t: b.t, name: o.Account + "/" + o.Device}
+	o.Addr = b.n[node].Addr
 	var err error
-	p.c, err = bench.Dial(hytest.Context(b.t), bench.Options{Addr: b.n[node].Addr, AppKey: proc.Key, Account: accid, Token: "token", Device: device, Acknowledge: true})
+	p.c, err = bench.Dial(hytest.Context(b.t), o)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -4,9 +4,11 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 
+	"hongyan/internal/bench"
 	"hongyan/internal/edge/wire"
 	"hongyan/internal/edge/wire/nimwire"
 	"hongyan/internal/hytest"
@@ -101,14 +103,26 @@ func (c *cable) setCut(cut bool) {
 	}
 }
 
+// broken is a cluster with a cable between its nodes.
+type broken struct {
+	*bed
+	line *cable
+}
+
+func TestBrokenRoute(t *testing.T) {
+	line := newCable(t)
+	b := broken{newBedVia(t, line.to, nil, nil), line}
+	b.n[0].Tool([]string{"app", "set"}, "--key", proc.Key, "rest_rate=1000") // it is asked again and again who is there
+	t.Run("news", b.news)
+	t.Run("messages", b.messages)
+}
+
 // The route between the nodes breaks while a card changes, a device comes and
 // another goes. When it is mended, the devices that may have missed something are
 // made to come again, those of the other node are not, and both nodes agree on
 // who is there.
-func TestBrokenRoute(t *testing.T) {
-	line := newCable(t)
-	b := newBedVia(t, line.to, nil, nil)
-	b.n[0].Tool([]string{"app", "set"}, "--key", proc.Key, "rest_rate=1000") // it is asked again and again who is there
+func (k broken) news(t *testing.T) {
+	b := k.on(t)
 	b.account("alice", "bob", "leaver", "comer")
 	here, there := b.online(0, "alice", "here"), b.online(1, "alice", "there")
 	here.wait(2, 7, "2", `"13":"there"`)
@@ -116,7 +130,7 @@ func TestBrokenRoute(t *testing.T) {
 	leaver := b.online(0, "leaver", "d")
 	hytest.Eventually(t, "node 1 knows the device", func() bool { return b.devices(1, "leaver") == 1 })
 
-	line.setCut(true)
+	k.line.setCut(true)
 	b.call(0, "user/updateUinfo", url.Values{"accid": {"alice"}, "name": {"New"}})
 	here.wait(3, 110, `"3":"New"`)
 	leaver.c.Drop()
@@ -125,16 +139,14 @@ func TestBrokenRoute(t *testing.T) {
 	if n := len(there.all(3, 110)); n != 0 {
 		t.Fatal("the news came over the broken route: nothing is shown")
 	}
-	line.setCut(false)
+	k.line.setCut(false)
 
 	there.gone(hytest.Patience)
 	again, err := b.dial(1, "alice", "there")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := again.c.Call(hytest.Context(t), nimwire.Sync.ID(), &nimwire.SyncRequest{Sync: nimwire.SyncParams{MyInfo: wire.Int(1)}}); err != nil {
-		t.Fatal(err)
-	}
+	again.call(nimwire.Sync.ID(), &nimwire.SyncRequest{Sync: nimwire.SyncParams{MyInfo: wire.Int(1)}})
 	again.wait(3, 109, `"3":"New"`)
 	hytest.Eventually(t, "node 1 knows who came and who went", func() bool { return b.devices(1, "leaver") == 0 && b.devices(1, "comer") == 1 })
 	for _, p := range []*peer{here, bystander} {
@@ -147,4 +159,53 @@ func TestBrokenRoute(t *testing.T) {
 	// What is said now arrives, and nobody has to leave once more.
 	b.call(0, "user/updateUinfo", url.Values{"accid": {"alice"}, "name": {"Newer"}})
 	again.wait(3, 110, `"3":"Newer"`)
+}
+
+// While the route is broken one device acknowledges a message that the other does
+// not get, and messages of other conversations move the other's time tag beyond
+// it. It gets the message when it comes again.
+func (k broken) messages(t *testing.T) {
+	b := k.on(t)
+	b.account("anna", "ben", "carol")
+	here, there := b.online(0, "anna", "here"), b.online(1, "anna", "there")
+	ben, carol := b.online(0, "ben", "d"), b.online(1, "carol", "d")
+
+	k.line.setCut(true)
+	ben.send("anna", "while-cut")
+	here.wait(7, 2, `"9":"while-cut"`)
+	here.call(nimwire.GetServerTime.ID(), noParams{}) // its acknowledgement has arrived
+	sent := carol.send("anna", "beyond").Time
+	there.wait(7, 2, `"9":"beyond"`)
+	k.line.setCut(false)
+
+	there.gone(hytest.Patience)
+	again, err := b.dialWith(1, bench.Options{AppKey: proc.Key, Account: "anna", Token: "token", Device: "there", Reconnect: true, Acknowledge: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The tag is as if the break had been longer than what any sync looks behind.
+	const later = 60_000
+	again.call(nimwire.Sync.ID(), &nimwire.SyncRequest{Sync: nimwire.SyncParams{OfflineMsgs: wire.Int(1), RoamingMsgs: wire.Int(sent + later)}})
+	if got := again.synced(); !slices.Contains(got, "while-cut") {
+		t.Errorf("after the gap the sync has %v", got)
+	}
+}
+
+type noParams struct{}
+
+func (noParams) AppendQ(dst []byte) []byte { return append(dst, "[]"...) }
+
+// synced are the bodies of the messages that 4-4 and 4-9 brought.
+func (p *peer) synced() (bodies []string) {
+	p.t.Helper()
+	for _, k := range slices.Concat(p.all(4, 4), p.all(4, 9)) {
+		var r nimwire.SyncRoamingMsgsResponse
+		if err := r.DecodeR(k.r); err != nil {
+			p.t.Fatal(err)
+		}
+		for _, m := range r.Msgs {
+			bodies = append(bodies, m.Body.String())
+		}
+	}
+	return bodies
 }

@@ -282,7 +282,7 @@ func (s *Session) flushSoon() {
 func (s *Session) LogIn(l *Login) {
 	g := s.gw
 	if l.Auto {
-		l.ResumeMs = g.lost.take(lostKey{l.Device.Key(), l.Client}, g.nowMs())
+		l.ResumeMs, l.TrustMs = g.lost.take(lostKey{l.Device.Key(), l.Client}, g.nowMs())
 	}
 	s.inMu.Lock()
 	s.login.Store(l)
@@ -334,7 +334,7 @@ func (g *Gateway) offline(s *Session, r Reason) {
 		return
 	}
 	if r.lost() {
-		g.lost.put(lostKey{l.Device.Key(), l.Client}, s.live.received(), g.nowMs())
+		g.lost.put(lostKey{l.Device.Key(), l.Client}, s.live.received(), s.trustMs.Load(), g.nowMs())
 	}
 	g.hub.remove(l.Device.Key(), s)
 	s.leaveRooms()

@@ -26,20 +26,23 @@ type lostKey struct {
 	client  string
 }
 
-type lostClient struct{ receivedMs, atMs int64 }
+type lostClient struct{ receivedMs, trustMs, atMs int64 }
 
 func newLostClients() *lostClients { return &lostClients{seen: map[lostKey]lostClient{}} }
 
 // put remembers a client. Two that cannot be told apart keep the lower time:
 // a message may then come twice, never not at all.
-func (l *lostClients) put(k lostKey, receivedMs, nowMs int64) {
-	if receivedMs <= 0 {
+func (l *lostClients) put(k lostKey, receivedMs, trustMs, nowMs int64) {
+	if receivedMs <= 0 && trustMs == 0 {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if old, ok := l.seen[k]; ok && nowMs-old.atMs < lostKeepMs {
 		receivedMs = min(receivedMs, old.receivedMs)
+		if old.trustMs != 0 && (trustMs == 0 || old.trustMs < trustMs) {
+			trustMs = old.trustMs
+		}
 	}
 	if len(l.seen) >= maxLost {
 		for k, c := range l.seen {
@@ -51,18 +54,18 @@ func (l *lostClients) put(k lostKey, receivedMs, nowMs int64) {
 			return
 		}
 	}
-	l.seen[k] = lostClient{receivedMs, nowMs}
+	l.seen[k] = lostClient{receivedMs, trustMs, nowMs}
 }
 
-// take returns the time up to which a client that is back has everything, 0 if
-// unknown.
-func (l *lostClients) take(k lostKey, nowMs int64) int64 {
+// take returns the time up to which a client that is back has everything, and the
+// time from which it may have missed something, 0 if unknown.
+func (l *lostClients) take(k lostKey, nowMs int64) (receivedMs, trustMs int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c, ok := l.seen[k]
 	delete(l.seen, k)
 	if !ok || nowMs-c.atMs >= lostKeepMs {
-		return 0
+		return 0, 0
 	}
-	return c.receivedMs
+	return c.receivedMs, c.trustMs
 }

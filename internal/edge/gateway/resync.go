@@ -3,6 +3,8 @@ package gateway
 import (
 	"sync"
 	"time"
+
+	"hongyan/internal/im"
 )
 
 // A login with its sync costs about half a millisecond of processor time:
@@ -23,11 +25,14 @@ type resyncs struct {
 }
 
 // Resync closes the connections of all that are logged in now, spread over time,
-// and returns how many they are. It does not wait.
-func (g *Gateway) Resync(r Reason) int {
+// and returns how many they are. They have got everything that was published
+// before sinceMs; what they got afterwards does not prove what was before it. It
+// does not wait.
+func (g *Gateway) Resync(r Reason, sinceMs int64) int {
 	var list []*Session
 	for _, s := range g.all() {
 		if s.login.Load() != nil { // others read when they sync
+			s.distrust(sinceMs - im.OverlapMs)
 			list = append(list, s)
 		}
 	}
@@ -41,6 +46,16 @@ func (g *Gateway) Resync(r Reason) int {
 	default:
 	}
 	return len(list)
+}
+
+// distrust notes the time from which the client may have missed messages.
+func (s *Session) distrust(ms int64) {
+	for {
+		old := s.trustMs.Load()
+		if old != 0 && old <= ms || s.trustMs.CompareAndSwap(old, ms) {
+			return
+		}
+	}
 }
 
 // resync closes what waits, until the gateway stops.

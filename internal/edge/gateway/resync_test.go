@@ -16,7 +16,7 @@ func TestResync(t *testing.T) {
 		b.online(fmt.Sprint("user", i))
 	}
 	early := b.dial()
-	if got := b.g.Resync(ReasonBusGap); got != n {
+	if got := b.g.Resync(ReasonBusGap, 1); got != n {
 		t.Errorf("%d sessions are to come again, want %d", got, n)
 	}
 	late := b.online("late")
@@ -28,7 +28,7 @@ func TestResync(t *testing.T) {
 		c.call(3, 5, 1, "", 200)
 	}
 	// Once more: nobody is left of the first time.
-	if got := b.g.Resync(ReasonBusGap); got != 2 {
+	if got := b.g.Resync(ReasonBusGap, 1); got != 2 {
 		t.Errorf("%d sessions are to come again, want 2", got)
 	}
 	hytest.Eventually(t, "these too", func() bool {

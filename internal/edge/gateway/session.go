@@ -46,6 +46,7 @@ type Session struct {
 	reason   atomic.Pointer[Reason]
 	leaveMs  atomic.Int64 // when the client logged out or was told to leave, 0 = has not
 	gone     atomic.Bool  // its login has ended
+	trustMs  atomic.Int64 // messages from this time on may be missing at the client, 0 = none are
 
 	background atomic.Int32 // requests that wait for somebody else's server
 
@@ -81,6 +82,10 @@ type Login struct {
 	// ResumeMs is set by LogIn for reconnects: messages up to this time reached
 	// the client on the connection it lost.
 	ResumeMs int64
+	// TrustMs is set by LogIn for reconnects after events were lost: the client may
+	// have missed messages from this time on, whatever it has got of later ones; 0:
+	// it has not.
+	TrustMs int64
 }
 
 // Login returns the session's login, nil before it.

@@ -86,7 +86,7 @@ func newNode(t *testing.T) *node {
 	ctx := t.Context()
 	n := &node{t: t, events: make(chan im.Event, 10_000), log: &syncBuffer{}, metrics: prometheus.NewRegistry()}
 	log := slog.New(slog.NewTextHandler(n.log, nil))
-	b := bus.New(bus.Config{Log: log}, func(e im.Event) { n.events <- e }, func(string) {})
+	b := bus.New(bus.Config{Log: log}, func(e im.Event) { n.events <- e }, func(string, time.Time) {})
 	if err := b.Start(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -39,6 +40,8 @@ const (
 	pendingMsgs  = 1 << 20
 	// maxFrame is where a batch of events is split.
 	maxFrame = 512 << 10
+	// overrunAge is how old what NATS drops may be at most when it says so.
+	overrunAge = time.Minute
 )
 
 // Config says where the bus is.
@@ -57,7 +60,7 @@ type Bus struct {
 	log     *slog.Logger
 	subject string
 	handle  func(im.Event)
-	onGap   func(reason string)
+	onGap   func(reason string, since time.Time)
 
 	srv    *server.Server
 	conn   *nats.Conn
@@ -67,11 +70,15 @@ type Bus struct {
 
 	marks *marker // nil where there is one node
 	heard senders // of the receiving goroutine
+
+	received atomic.Int64 // when the last frame came, Unix ms
+	cutMs    atomic.Int64 // received when the connection was lost
 }
 
 // New returns a bus that calls handle for every event, one call at a time per
-// addressed account, and onGap when events may have been lost.
-func New(c Config, handle func(im.Event), onGap func(reason string)) *Bus {
+// addressed account, and onGap when events may have been lost: none that was
+// published before since. It must not block.
+func New(c Config, handle func(im.Event), onGap func(reason string, since time.Time)) *Bus {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -87,21 +94,24 @@ func New(c Config, handle func(im.Event), onGap func(reason string)) *Bus {
 
 // Start connects and begins to deliver.
 func (b *Bus) Start(ctx context.Context) error {
+	b.heard.begun = time.Now()
+	b.received.Store(b.heard.begun.UnixMilli())
 	opts := []nats.Option{
 		nats.Name("hongyan"), nats.MaxReconnects(-1), nats.ReconnectWait(200 * time.Millisecond),
 		nats.ReconnectBufSize(64 << 20), nats.RetryOnFailedConnect(false),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			b.log.Error("bus", "err", err)
 			if errors.Is(err, nats.ErrSlowConsumer) {
-				b.onGap("bus overrun")
+				b.onGap("bus overrun", time.Now().Add(-overrunAge))
 			}
 		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			b.cutMs.Store(b.received.Load())
 			if err != nil {
 				b.log.Warn("bus disconnected", "err", err)
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { b.onGap("bus reconnected") }),
+		nats.ReconnectHandler(func(*nats.Conn) { b.onGap("bus reconnected", time.UnixMilli(b.cutMs.Load())) }),
 	}
 	addr := b.cfg.URL
 	if addr == "" {
@@ -198,11 +208,13 @@ func (b *Bus) send(buf []byte, counts bool) {
 	}
 	if err := b.conn.Publish(b.subject, buf); err != nil {
 		b.log.Error("publish", "err", err)
-		b.onGap("publish failed")
+		b.onGap("publish failed", time.Now())
 	}
 }
 
 func (b *Bus) receive(m *nats.Msg) {
+	now := time.Now()
+	b.received.Store(now.UnixMilli())
 	data := m.Data
 	for len(data) > 0 {
 		e, rest, err := readEvent(data)
@@ -212,8 +224,8 @@ func (b *Bus) receive(m *nats.Msg) {
 		}
 		data = rest
 		if e.Kind == kindMark {
-			if b.heard.missed(e) {
-				b.onGap("events of another node are missing")
+			if since, missed := b.heard.missed(e, now); missed {
+				b.onGap("events of another node are missing", since)
 			}
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 func startBus(t testing.TB, c Config) (*Bus, chan im.Event) {
 	t.Helper()
 	got := make(chan im.Event, 100_000)
-	b := New(c, func(e im.Event) { got <- e }, func(reason string) { t.Log("gap:", reason) })
+	b := New(c, func(e im.Event) { got <- e }, func(reason string, _ time.Time) { t.Log("gap:", reason) })
 	if err := b.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}

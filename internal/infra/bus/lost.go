@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"sync"
+	"time"
 
 	"hongyan/internal/im"
 )
@@ -48,16 +49,19 @@ func (m *marker) mark(buf []byte, counts bool) []byte {
 // senders follows the numbers of all processes. It belongs to the one goroutine
 // that receives.
 type senders struct {
-	last map[int64]heard
-	turn int64
+	begun time.Time // nothing was received before
+	last  map[int64]heard
 }
 
-type heard struct{ sent, turn int64 }
+type heard struct {
+	sent int64
+	at   time.Time // when the last mark came
+}
 
-// missed follows a mark and says whether frames before it did not arrive. Of a
-// process that is new here everything counts that it has ever sent: nobody
-// knows since when it could be heard.
-func (s *senders) missed(mark im.Event) bool {
+// missed follows a mark and says whether frames before it did not arrive, and
+// until when all did. Of a process that is new here everything counts that it
+// has ever sent: nobody knows since when it could be heard.
+func (s *senders) missed(mark im.Event, now time.Time) (since time.Time, missed bool) {
 	if s.last == nil {
 		s.last = map[int64]heard{}
 	}
@@ -67,15 +71,18 @@ func (s *senders) missed(mark im.Event) bool {
 	if !known && len(s.last) >= maxSenders {
 		s.forget()
 	}
-	s.turn++
-	s.last[mark.ID] = heard{max(old.sent, sent), s.turn}
-	return before > old.sent
+	since = old.at
+	if !known {
+		since = s.begun
+	}
+	s.last[mark.ID] = heard{max(old.sent, sent), now}
+	return since, before > old.sent
 }
 
 func (s *senders) forget() {
 	oldest := int64(0)
 	for id, h := range s.last {
-		if o, ok := s.last[oldest]; !ok || h.turn < o.turn {
+		if o, ok := s.last[oldest]; !ok || h.at.Before(o.at) {
 			oldest = id
 		}
 	}

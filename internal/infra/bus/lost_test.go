@@ -2,6 +2,7 @@ package bus
 
 import (
 	"testing"
+	"time"
 
 	"hongyan/internal/im"
 )
@@ -23,13 +24,22 @@ func TestMarksTellOfMissingFrames(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m, other := newMarker(), newMarker()
-			var s senders
+			now := time.UnixMilli(1_000_000)
+			s, heard := senders{begun: now}, now
 			read := func(frame []byte) bool {
 				e, rest, err := readEvent(frame)
 				if err != nil || len(rest) > 0 || e.Kind != kindMark {
 					t.Fatalf("%+v, %d bytes more, %v", e, len(rest), err)
 				}
-				return s.missed(e)
+				now = now.Add(time.Second)
+				since, missed := s.missed(e, now)
+				if missed && e.ID == m.id && !since.Equal(heard) {
+					t.Errorf("all arrived until %v, want %v", since, heard)
+				}
+				if e.ID == m.id {
+					heard = now
+				}
+				return missed
 			}
 			has := func(list []int, i int) bool {
 				for _, n := range list {
@@ -57,14 +67,16 @@ func TestMarksTellOfMissingFrames(t *testing.T) {
 
 func TestSendersAreBounded(t *testing.T) {
 	var s senders
+	now := time.UnixMilli(1_000_000)
 	for i := range int64(3 * maxSenders) {
-		s.missed(im.Event{ID: i + 1, Seq: 2})
-		s.missed(im.Event{ID: 1, Seq: 2}) // heard of all the while
+		now = now.Add(time.Second)
+		s.missed(im.Event{ID: i + 1, Seq: 2}, now)
+		s.missed(im.Event{ID: 1, Seq: 2}, now) // heard of all the while
 	}
 	if len(s.last) > maxSenders {
 		t.Errorf("%d are followed", len(s.last))
 	}
-	if s.missed(im.Event{ID: 1, Seq: 2}) {
+	if _, missed := s.missed(im.Event{ID: 1, Seq: 2}, now); missed {
 		t.Error("one that is heard of all the while was forgotten")
 	}
 }

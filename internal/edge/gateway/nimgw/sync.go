@@ -172,8 +172,8 @@ func (r *syncRun) messages(context.Context) error {
 	a := r.ask
 	res, err := r.p.c.Messages.Sync(r.s.Context(), message.SyncRequest{
 		App: r.s.App(), Accid: r.s.Accid(), Offline: a.OfflineMsgs.IsSet(), Roaming: a.RoamingMsgs.IsSet(),
-		SinceMs: max(a.RoamingMsgs.Int(), r.s.Login().ResumeMs), Watermark: r.watermark, Node: r.p.c.Node,
-		SuperRoaming: a.SuperTeamRoamingMsgs.IsSet(), SuperSinceMs: max(a.SuperTeamRoamingMsgs.Int(), r.s.Login().ResumeMs),
+		SinceMs: r.since(a.RoamingMsgs.Int()), Watermark: r.watermark, Node: r.p.c.Node,
+		SuperRoaming: a.SuperTeamRoamingMsgs.IsSet(), SuperSinceMs: r.since(a.SuperTeamRoamingMsgs.Int()),
 		Roamed: r.roamed,
 	})
 	if err != nil {
@@ -199,6 +199,17 @@ func (r *syncRun) messages(context.Context) error {
 		}
 	}
 	return nil
+}
+
+// since returns the time after which messages roam to a client with this time
+// tag. Where events were lost the tag proves nothing.
+func (r *syncRun) since(tagMs int64) int64 {
+	l := r.s.Login()
+	ms := max(tagMs, l.ResumeMs)
+	if l.TrustMs == 0 || ms == 0 {
+		return ms
+	}
+	return max(1, min(ms, l.TrustMs))
 }
 
 // ackFunc takes ids that a client has received.
