@@ -268,3 +268,47 @@ func TestNoSyncInTime(t *testing.T) {
 		t.Errorf("%v connections: one that nothing waits for stays", n)
 	}
 }
+
+// What a client is remembered for when it comes back.
+func TestLostClients(t *testing.T) {
+	k := lostKey{client: "c"}
+	type put struct{ received, trust, at int64 }
+	for _, tc := range []struct {
+		name            string
+		puts            []put
+		takenAt         int64
+		received, trust int64
+	}{
+		{name: "nobody", takenAt: 1},
+		{name: "received", puts: []put{{100, 0, 1}}, takenAt: 2, received: 100},
+		{name: "nothing to remember", puts: []put{{0, 0, 1}}, takenAt: 2},
+		{name: "a gap, nothing received", puts: []put{{0, 50, 1}}, takenAt: 2, trust: 50},
+		{name: "two alike: the lower times", puts: []put{{100, 70, 1}, {90, 80, 2}}, takenAt: 3, received: 90, trust: 70},
+		{name: "two alike, the first with a gap", puts: []put{{100, 70, 1}, {110, 0, 2}}, takenAt: 3, received: 100, trust: 70},
+		{name: "two alike, the second with a gap", puts: []put{{100, 0, 1}, {110, 70, 2}}, takenAt: 3, received: 100, trust: 70},
+		{name: "long ago", puts: []put{{100, 70, 1}}, takenAt: 2 + lostKeepMs},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := newLostClients()
+			for _, p := range tc.puts {
+				l.put(k, p.received, p.trust, p.at)
+			}
+			if received, trust := l.take(k, tc.takenAt); received != tc.received || trust != tc.trust {
+				t.Errorf("received %d, trust %d; want %d and %d", received, trust, tc.received, tc.trust)
+			}
+			if received, trust := l.take(k, tc.takenAt); received != 0 || trust != 0 {
+				t.Error("it is told twice")
+			}
+		})
+	}
+}
+
+func TestDistrustKeepsTheEarliestTime(t *testing.T) {
+	s := &Session{}
+	for _, ms := range []int64{50, 70, 30} {
+		s.distrust(ms)
+	}
+	if got := s.trustMs.Load(); got != 30 {
+		t.Errorf("%d", got)
+	}
+}
