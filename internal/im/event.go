@@ -30,7 +30,7 @@ type Event struct {
 	Origin string  // connection id that must not get it, or FromDevice's text
 	From   string  // with FromDevice: whose device it is; not carried by the bus
 	Body   []byte  // encoding owned by the package that defines the kind
-	Again  bool    // what it tells is told again soon: nobody misses it when it is lost; not carried by the bus
+	Again  bool    // nobody misses it, or it is told again soon, when it is lost; not carried by the bus
 }
 
 // Ranges of kinds by feature, so that features grow without renumbering.

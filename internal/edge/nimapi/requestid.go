@@ -51,7 +51,7 @@ func (a *API) first(ap *app.App, id string) bool {
 		return false
 	}
 	if a.Clustered {
-		a.Bus.Publish(im.Event{Kind: EventRequest, App: ap.Key, Body: h[:]})
+		a.Bus.Publish(im.Event{Kind: EventRequest, App: ap.Key, Again: true, Body: h[:]}) // nobody has to come again for it
 	}
 	return true
 }

@@ -40,6 +40,8 @@ const (
 	pendingMsgs  = 1 << 20
 	// maxFrame is where a batch of events is split.
 	maxFrame = 512 << 10
+	// markRoom is what a mark takes at most.
+	markRoom = 64
 	// overrunAge is how old what NATS drops may be at most when it says so.
 	overrunAge = time.Minute
 )
@@ -70,6 +72,9 @@ type Bus struct {
 
 	marks *marker // nil where there is one node
 	heard senders // of the receiving goroutine
+
+	recvMu  sync.Mutex // held while a frame is taken in; guards stopped
+	stopped bool       // the queues are closed; NATS does not wait for its callback
 
 	received atomic.Int64 // when the last frame came, Unix ms
 	cutMs    atomic.Int64 // received when the connection was lost
@@ -156,6 +161,9 @@ func (b *Bus) Stop(context.Context) error {
 		b.sub.Unsubscribe()
 	}
 	b.conn.Close()
+	b.recvMu.Lock()
+	b.stopped = true
+	b.recvMu.Unlock()
 	for _, q := range b.queues {
 		close(q)
 	}
@@ -186,8 +194,16 @@ func (b *Bus) Publish(events ...im.Event) {
 	}
 	buf := make([]byte, 0, 1024)
 	counts := false
+	limit := int(b.conn.MaxPayload()) - markRoom
 	for i := range events {
+		start := len(buf)
 		buf = appendEvent(buf, &events[i])
+		if size := len(buf) - start; size > limit {
+			buf = b.tooLarge(buf[:start], &events[i], size)
+		} else if len(buf) > limit {
+			b.send(buf[:start:start], counts)
+			buf, counts = append([]byte(nil), buf[start:]...), false
+		}
 		counts = counts || !events[i].Again
 		if len(buf) >= maxFrame {
 			b.send(buf, counts)
@@ -197,6 +213,19 @@ func (b *Bus) Publish(events ...im.Event) {
 	if len(buf) > 0 {
 		b.send(buf, counts)
 	}
+}
+
+// tooLarge is for an event that NATS would refuse. Of a message its number still
+// goes: who is online has it after the next sync. To fail would be a gap, and make
+// every client of the node come again, at the wish of whoever sent it.
+func (b *Bus) tooLarge(buf []byte, e *im.Event, size int) []byte {
+	b.log.Error("an event is larger than NATS takes", "kind", e.Kind, "app", e.App, "bytes", size, "max_payload", b.conn.MaxPayload())
+	if e.Kind != im.EventMessage {
+		return buf
+	}
+	short := *e
+	short.Body = nil
+	return appendEvent(buf, &short)
 }
 
 // send publishes a frame; counts says that somebody misses it when it is lost.
@@ -213,6 +242,11 @@ func (b *Bus) send(buf []byte, counts bool) {
 }
 
 func (b *Bus) receive(m *nats.Msg) {
+	b.recvMu.Lock()
+	defer b.recvMu.Unlock()
+	if b.stopped {
+		return
+	}
 	now := time.Now()
 	b.received.Store(now.UnixMilli())
 	data := m.Data

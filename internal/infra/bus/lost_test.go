@@ -1,9 +1,14 @@
 package bus
 
 import (
+	"bytes"
+	"context"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
+	"hongyan/internal/hytest"
 	"hongyan/internal/im"
 )
 
@@ -78,5 +83,46 @@ func TestSendersAreBounded(t *testing.T) {
 	}
 	if _, missed := s.missed(im.Event{ID: 1, Seq: 2}, now); missed {
 		t.Error("one that is heard of all the while was forgotten")
+	}
+}
+
+// A NATS server takes frames of a size of its own choice. What is larger must not
+// look like lost events.
+func TestEventsLargerThanNATSTakes(t *testing.T) {
+	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true}) // 1 MiB by default
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Start()
+	t.Cleanup(srv.Shutdown)
+	if !srv.ReadyForConnections(hytest.Patience) {
+		t.Fatal("no NATS")
+	}
+	got := make(chan im.Event, 10)
+	b := New(Config{URL: srv.ClientURL()}, func(e im.Event) { got <- e }, func(reason string, _ time.Time) { t.Errorf("a gap: %s", reason) })
+	if err := b.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Stop(context.Background()) })
+	body := func(kib int) []byte { return bytes.Repeat([]byte("x"), kib<<10) }
+	b.Publish(
+		im.Event{Kind: im.EventMessage, App: "k", To: "alice", Seq: 1, Body: body(500)},
+		im.Event{Kind: im.EventMessage, App: "k", To: "alice", Seq: 2, Body: body(900)},
+		im.Event{Kind: im.EventMessage, App: "k", To: "alice", Seq: 3, Body: body(2000)},
+		im.Event{Kind: im.EventCard, App: "k", To: "alice", Seq: 4, Body: body(2000)},
+		im.Event{Kind: im.EventMessage, App: "k", To: "alice", Seq: 5, Body: body(1)},
+	)
+	for _, want := range []struct {
+		seq int64
+		kib int
+	}{{1, 500}, {2, 900}, {3, 0}, {5, 1}} {
+		select {
+		case e := <-got:
+			if e.Seq != want.seq || len(e.Body) != want.kib<<10 {
+				t.Errorf("event %d of %d KiB, want %d of %d", e.Seq, len(e.Body)>>10, want.seq, want.kib)
+			}
+		case <-time.After(hytest.Patience):
+			t.Fatalf("event %d does not arrive", want.seq)
+		}
 	}
 }
