@@ -69,7 +69,7 @@ const child = spawn(process.execPath, [
   env: { ...process.env, SDK_PARTS: parts, SDK_KINDS: kinds.join(','), ...(browser && { SDK_BROWSER_WS: browser.wsEndpoint() }) },
 });
 // Everything has its own deadline; this one is for the case that one of them is missing.
-const limit = setTimeout(() => { console.error('the suite did not end within 5 minutes'); child.kill('SIGKILL'); }, 300000);
+const limit = setTimeout(() => { console.error('the suite did not end within 7 minutes'); child.kill('SIGKILL'); }, 420000);
 const code = await new Promise((resolve) => child.on('exit', (c) => resolve(c ?? 1)));
 clearTimeout(limit);
 await browser?.close();
