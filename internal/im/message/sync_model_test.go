@@ -24,8 +24,9 @@ type gadget struct {
 }
 
 // Whatever happens to messages while a device is away, its next sync from its
-// own time tags leads to what a new device gets from a whole one, and nothing is
-// both offline and roaming; in conversations with accounts, teams and super teams.
+// own time tags leads to what a new device gets from a whole one, which is what
+// alice may see, and nothing is both offline and roaming; in conversations with
+// accounts, teams and super teams.
 func TestSyncFromAnyTag(t *testing.T) {
 	for name, config := range map[string]func(testing.TB) sqlstore.Config{"SQLite": hytest.SQLite, "PostgreSQL": hytest.PostgreSQL} {
 		t.Run(name, func(t *testing.T) {
@@ -36,7 +37,7 @@ func TestSyncFromAnyTag(t *testing.T) {
 			rapid.Check(t, func(r *rapid.T) {
 				mu.Lock()
 				defer mu.Unlock()
-				if runs++; runs > 25 && !t.Failed() {
+				if runs++; runs > 60 && !t.Failed() {
 					return
 				}
 				w.runAway(r, teams, fmt.Sprint("alice", runs))
@@ -85,6 +86,7 @@ func (w *world) runAway(r *rapid.T, teams *team.Service, me string) {
 	}
 	gadgets := []*gadget{{shows: map[int64]im.ConvKey{}}, {shows: map[int64]im.ConvKey{}}}
 	var all []*message.Message
+	gone := map[int64]bool{} // for me
 	pick := func() *message.Message { return all[rapid.IntRange(0, len(all)-1).Draw(r, "message")] }
 	for range rapid.IntRange(10, 40).Draw(r, "steps") {
 		// Time tags are one maximum over all conversations: they tell apart what is a
@@ -113,6 +115,11 @@ func (w *world) runAway(r *rapid.T, teams *team.Service, me string) {
 			if !maps.Equal(g.shows, whole.shows) {
 				r.Fatalf("from its tags the device shows %v, a new one %v", g.shows, whole.shows)
 			}
+			for _, m := range all {
+				if _, there := whole.shows[m.ID]; there == gone[m.ID] {
+					r.Fatalf("message %d from %s in %s is shown: %v", m.ID, m.From, m.Conv, there)
+				}
+			}
 		case len(all) == 0:
 		case what == "recall" || what == "one way":
 			m := pick()
@@ -125,6 +132,7 @@ func (w *world) runAway(r *rapid.T, teams *team.Service, me string) {
 				by = rapid.SampledFrom([]string{m.From, "bob"}).Draw(r, "by") // who owns them
 			}
 			ok(w.svc.Recall(w.t.Context(), message.Recall{App: w.app, Operator: by, Kind: kind, From: m.From, To: m.To, ID: m.ID, IDClient: m.IDClient}))
+			gone[m.ID] = gone[m.ID] || !kind.OneWay() || m.From != me
 		case what == "delete":
 			m := pick()
 			if m.Scene == im.SceneSuperTeam { // nobody deletes there for himself alone
@@ -132,13 +140,18 @@ func (w *world) runAway(r *rapid.T, teams *team.Service, me string) {
 			}
 			_, err := w.svc.DeleteForSelf(w.t.Context(), w.app, me, "", []message.Deleted{{ID: m.ID, Scene: m.Scene}})
 			ok(err)
+			gone[m.ID] = true
 		case what == "clear":
-			scene, target := im.SceneP2P, peer
+			scene, target, conv := im.SceneP2P, peer, im.P2PKey(me, peer)
 			if room != nil {
-				scene, target = room.Kind.Scene(), fmt.Sprint(room.TID)
+				scene, target, conv = room.Kind.Scene(), fmt.Sprint(room.TID), room.Conv()
 			}
 			_, err := w.svc.ClearHistory(w.t.Context(), w.app, me, "", scene, target, message.ClearMode{History: true, Roaming: true, Sync: true})
 			ok(err)
+			for _, m := range all {
+				// Super teams cannot be cleared (docs/protocol/nim-core.md section 5.12).
+				gone[m.ID] = gone[m.ID] || m.Conv == conv && scene != im.SceneSuperTeam
+			}
 		}
 	}
 }
