@@ -474,7 +474,7 @@ func (g *Gateway) waitIdle(ctx context.Context) {
 		busy := false
 		for _, s := range g.all() {
 			s.inMu.Lock()
-			busy = busy || s.running || s.submitted > 0
+			busy = busy || s.running || len(s.inbox) > 0 || s.submitted > 0
 			s.inMu.Unlock()
 		}
 		if !busy {

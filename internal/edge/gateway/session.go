@@ -257,10 +257,6 @@ func (s *Session) received(msg []byte) bool {
 		s.PutFrame(heartbeat)
 		return true
 	}
-	if s.gw.stopping.Load() {
-		s.gw.packets.put(p) // unanswered: the connection ends in a moment
-		return true
-	}
 	if !s.rate.allow(s.gw.nowMs(), s.gw.cfg.PacketRate, s.gw.cfg.PacketBurst) {
 		s.Reply(p.req.ID(), p.req.SER, im.CodeTooFrequent, nil)
 		s.gw.packets.put(p)
@@ -287,6 +283,12 @@ func (s *Session) queue(p *packet) bool {
 		s.startWork()
 		<-room // the worker always comes to an end: handlers have deadlines
 		s.inMu.Lock()
+	}
+	// Under the lock: whoever waits for sessions to be idle sees what was queued,
+	// or nothing is queued any more.
+	if s.gw.stopping.Load() {
+		s.gw.packets.put(p) // unanswered: the connection ends in a moment
+		return true
 	}
 	if len(s.inbox) >= maxPendingRequests {
 		s.Close(ReasonTooManyRequests)
