@@ -140,7 +140,7 @@ func (s *Server) build(ctx context.Context, keys *seal.Keyring, certs cert.Sourc
 	s.copies = s.newCourier(hooks, clock, registry)
 	node := s.store.IDs().Node()
 	dir := presence.NewDirectory(node, clock)
-	s.bus = bus.New(bus.Config{URL: cfg.Bus, Cluster: cfg.Cluster, Peers: cfg.Peers, Secret: cfg.ClusterSecret.Reveal(), Log: log},
+	s.bus = bus.New(bus.Config{URL: cfg.Bus, Cluster: cfg.Cluster, Peers: cfg.Peers, Secret: cfg.ClusterSecret.Reveal(), Log: log, Metrics: registry},
 		s.event, func(reason string, since time.Time) {
 			s.cluster.Gap()
 			// A node that starts has no sessions yet, and knows no other node.

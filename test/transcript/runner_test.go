@@ -146,29 +146,34 @@ func TestTranscripts(t *testing.T) {
 		groups[k] = append(groups[k], s)
 	}
 	for _, scripts := range groups {
-		addr := serve(t, scripts)
+		addr, metrics := serve(t, scripts)
 		for _, s := range scripts {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
-				play(t, addr, s)
+				play(t, addr, metrics, s)
 			})
 		}
 	}
 }
 
 // serve starts a server with the apps of the scripts, in this process; it is
-// drained with the test. It returns the address.
-func serve(t *testing.T, scripts []*script) string {
+// drained with the test. It returns its address and that of its metrics.
+func serve(t *testing.T, scripts []*script) (addr, metrics string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var free []net.Listener // both at once: two ports
+	for _, to := range []*string{&addr, &metrics} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		free, *to = append(free, ln), ln.Addr().String()
 	}
-	addr := ln.Addr().String()
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
+	for _, ln := range free {
+		if err := ln.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	flags := map[string][]string{"data": {t.TempDir()}, "http": {addr}, "listen": {"off"}, "metrics": {"off"}, "commit-sync": {"normal"}}
+	flags := map[string][]string{"data": {t.TempDir()}, "http": {addr}, "listen": {"off"}, "metrics": {metrics}, "commit-sync": {"normal"}}
 	for _, f := range scripts[0].serve {
 		k, v, _ := strings.Cut(f, "=")
 		flags[k] = append(flags[k], v)
@@ -228,7 +233,7 @@ func serve(t *testing.T, scripts []*script) string {
 		}
 		return res.Body.Close() == nil && res.StatusCode == http.StatusOK
 	})
-	return addr
+	return addr, metrics
 }
 
 func clone(m map[string]string) map[string]string {
@@ -241,24 +246,25 @@ func clone(m map[string]string) map[string]string {
 
 // player plays one script.
 type player struct {
-	ctx   context.Context
-	s     *script
-	addr  string
-	vars  vars
-	conns map[string]*conn
-	token map[string]string // by app:accid
-	rest  map[string]*bench.REST
-	fence map[string]bool // apps whose fence account exists
+	ctx     context.Context
+	s       *script
+	addr    string
+	metrics string // where the server's metrics are
+	vars    vars
+	conns   map[string]*conn
+	token   map[string]string // by app:accid
+	rest    map[string]*bench.REST
+	fence   map[string]bool // apps whose fence account exists
 
 	answer  any // of the last rest call
 	checked bool
 	edited  bool
 }
 
-func play(t *testing.T, addr string, s *script) {
+func play(t *testing.T, addr, metrics string, s *script) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*hytest.Patience)
 	defer cancel()
-	p := &player{ctx: ctx, s: s, addr: addr, vars: vars{"app": s.key("")}, conns: map[string]*conn{}, token: map[string]string{},
+	p := &player{ctx: ctx, s: s, addr: addr, metrics: metrics, vars: vars{"app": s.key("")}, conns: map[string]*conn{}, token: map[string]string{},
 		rest: map[string]*bench.REST{}, fence: map[string]bool{}, checked: true}
 	defer func() {
 		for _, c := range p.conns {
@@ -515,6 +521,9 @@ func (p *player) until(action string, params []string, want string) error {
 func (p *player) open(name string) error {
 	if old := p.conns[name]; old != nil && !old.over {
 		return fmt.Errorf("%s is open", name)
+	}
+	if err := p.delivered(); err != nil {
+		return err
 	}
 	c, session, err := dial(p.ctx, p.addr, name)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"hongyan/internal/im"
 )
@@ -53,7 +54,8 @@ type Config struct {
 	Peers     []string // route addresses of other nodes
 	Secret    string   // shared by the nodes of an embedded cluster
 	Log       *slog.Logger
-	ClusterID string // keeps deployments on one external NATS apart
+	Metrics   prometheus.Registerer // nil = none
+	ClusterID string                // keeps deployments on one external NATS apart
 }
 
 // Bus is a connection to the bus. Start it before publishing.
@@ -69,6 +71,8 @@ type Bus struct {
 	queues []chan im.Event // capacity workerQueue each
 	wg     sync.WaitGroup
 	sub    *nats.Subscription
+
+	published, handled []prometheus.Counter // by worker
 
 	marks *marker // nil where there is one node
 	heard senders // of the receiving goroutine
@@ -94,6 +98,7 @@ func New(c Config, handle func(im.Event), onGap func(reason string, since time.T
 	if c.URL != "" || c.Cluster != "" {
 		b.marks = newMarker()
 	}
+	b.published, b.handled = counters(c.Metrics)
 	return b
 }
 
@@ -132,11 +137,11 @@ func (b *Bus) Start(ctx context.Context) error {
 		return fmt.Errorf("connect the bus: %w", err)
 	}
 	b.conn = conn
-	for range workers {
+	for i := range workers {
 		q := make(chan im.Event, workerQueue)
 		b.queues = append(b.queues, q)
 		b.wg.Add(1)
-		go b.work(q)
+		go b.work(q, b.handled[i])
 	}
 	if b.sub, err = conn.Subscribe(b.subject, b.receive); err == nil {
 		err = b.sub.SetPendingLimits(pendingMsgs, pendingBytes)
@@ -205,6 +210,7 @@ func (b *Bus) Publish(events ...im.Event) {
 			buf, counts = append([]byte(nil), buf[start:]...), false
 		}
 		counts = counts || !events[i].Again
+		b.published[lane(&events[i])].Inc()
 		if len(buf) >= maxFrame {
 			b.send(buf, counts)
 			buf, counts = buf[:0:0], false
@@ -263,19 +269,39 @@ func (b *Bus) receive(m *nats.Msg) {
 			}
 			continue
 		}
-		lane := e.To
-		if lane == "" {
-			lane = string(e.Conv)
-		}
-		b.queues[shard(e.App, lane)] <- e
+		b.queues[lane(&e)] <- e
 	}
 }
 
-func (b *Bus) work(q chan im.Event) {
+func (b *Bus) work(q chan im.Event, handled prometheus.Counter) {
 	defer b.wg.Done()
 	for e := range q {
 		b.handle(e)
+		handled.Inc()
 	}
+}
+
+// counters are the events of each worker: those this node published, and those
+// it has handled. Where there is one node the difference is what is under way.
+func counters(r prometheus.Registerer) (published, handled []prometheus.Counter) {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "hongyan", Name: "bus_events_total", Help: "Events that this node published, and that it handled, by worker."},
+		[]string{"worker", "step"})
+	if r != nil {
+		r.MustRegister(v)
+	}
+	for i := range workers {
+		n := strconv.Itoa(i)
+		published, handled = append(published, v.WithLabelValues(n, "published")), append(handled, v.WithLabelValues(n, "handled"))
+	}
+	return published, handled
+}
+
+// lane is the worker of an event.
+func lane(e *im.Event) uint32 {
+	if e.To == "" {
+		return shard(e.App, string(e.Conv))
+	}
+	return shard(e.App, e.To)
 }
 
 func shard(app, to string) uint32 {
