@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -739,64 +738,6 @@ func (p *player) receiveAny(c *conn, word string, lines []string) (int, error) {
 	}
 	return used, nil
 }
-
-var fences atomic.Int64
-
-// quiet proves that nothing has arrived: the next frame is one that was caused
-// now. For a connection that gets messages that is a message, because events of
-// one account arrive in order; else the answer to a heartbeat.
-func (p *player) quiet(c *conn) error {
-	if c.synced {
-		return p.throughFence(c)
-	}
-	if err := c.send(ws.OpText, `3:::{"SER":0,"SID":1,"CID":2,"Q":[]}`); err != nil {
-		return err
-	}
-	text, ok, err := c.next()
-	if err == nil && (!ok || text != `3:::{"sid":1,"cid":2,"ser":0,"code":200,"r":[]}`) {
-		err = fmt.Errorf("something arrived: %q", text)
-	}
-	return err
-}
-
-func (p *player) throughFence(c *conn) error {
-	appName, accid := owner(c.account)
-	if !p.fence[appName] {
-		if err := p.call(appName, "user/create", []string{"accid=fence"}); err != nil {
-			return err
-		}
-		if err := p.settle(); err != nil {
-			return err
-		}
-		p.fence[appName] = true
-	}
-	body := fmt.Sprintf("fence %d of %s.", fences.Add(1), c.name)
-	if err := p.call(appName, "msg/sendMsg", []string{"from=fence", "ope=0", "to=" + accid, "type=0", `body={"msg":"` + body + `"}`,
-		`option={"history":false,"roam":false,"sendersync":false,"persistent":false}`}); err != nil {
-		return err
-	}
-	if err := p.settle(); err != nil {
-		return err
-	}
-	for {
-		text, ok, err := c.next()
-		switch {
-		case err != nil:
-			return err
-		case !ok:
-			return errors.New("the connection was closed")
-		case strings.Contains(text, body):
-			return nil
-		case !isFence(text):
-			return fmt.Errorf("something arrived: %s", text)
-		}
-	}
-}
-
-// isFence knows the messages of quiet; they reach the other devices too.
-func isFence(text string) bool { return strings.Contains(text, `"2":"fence"`) }
-
-func wantsFence(text string, c *conn) bool { return strings.Contains(text, " of "+c.name+".") }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
