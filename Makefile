@@ -22,7 +22,7 @@ run: build ## build, start with a demo app and the accounts alice and bob, and p
 build: ## bin/hongyan, static
 	CGO_ENABLED=0 go build -ldflags '-s -w' -o bin/hongyan ./cmd/hongyan
 
-test: build ## everything that a change must pass, at most 8 minutes on two cores: lint, units, stores, SDKs, smoke fuzzing, two kills
+test: build ## everything that a change must pass, about 10 minutes on two cores: lint, units, stores, SDKs, smoke fuzzing, two kills
 	@tools/test.sh
 
 race: ## the Go tests under the race detector (needs a C compiler)
