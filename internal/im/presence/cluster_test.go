@@ -28,6 +28,13 @@ type node struct {
 	in   chan im.Event
 }
 
+// cut breaks the wire, or mends it.
+func (w *wire) cut(broken bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.broken = broken
+}
+
 func (n *node) Publish(events ...im.Event) {
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
@@ -105,13 +112,13 @@ func TestAfterAGapTheDirectoriesAgree(t *testing.T) {
 		}
 		synctest.Wait()
 		time.Sleep(time.Minute)
-		w.broken = true
+		w.cut(true)
 		a.up("comes", "c1")
 		a.down("goes", "g1")
 		a.up("short", "x1")
 		a.down("short", "x1")
 		time.Sleep(3 * time.Second) // shorter than a silence
-		w.broken = false
+		w.cut(false)
 		if got := b.conns("goes"); !slices.Equal(got, []string{"g1"}) {
 			t.Fatalf("%v: nothing is shown", got)
 		}
@@ -125,6 +132,7 @@ func TestAfterAGapTheDirectoriesAgree(t *testing.T) {
 				t.Errorf("%s: %v, want %v", tc.accid, got, tc.want)
 			}
 		}
+		synctest.Wait()
 		if !slices.Equal(b.gone, []string{"g1"}) {
 			t.Errorf("told of %v, want g1 alone", b.gone)
 		}
@@ -140,11 +148,11 @@ func TestAGapIsAskedAboutUntilAnswered(t *testing.T) {
 		a.up("goes", "g1")
 		synctest.Wait()
 		time.Sleep(time.Minute)
-		w.broken = true
+		w.cut(true)
 		a.down("goes", "g1")
 		b.c.Gap()
 		time.Sleep(askAfter + nodeBeat)
-		w.broken = false
+		w.cut(false)
 		time.Sleep(2 * nodeBeat)
 		if got := b.conns("goes"); got != nil {
 			t.Errorf("%v", got)
