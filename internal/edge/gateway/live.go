@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// maxHeld bounds what happens to an account while one of its devices is
-	// between login and the end of its sync.
-	// Their bytes are bounded by half the send queue, into which they go then.
+	// maxHeld bounds the events that wait while a device is between login and the
+	// end of its sync. Half the send queue, into which they go then, bounds their
+	// bytes.
 	maxHeld = 2000
 	// maxUnacked bounds the delivered messages whose acknowledgement is awaited
 	// in memory; older ones are looked up in the store.
